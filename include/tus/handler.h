@@ -1,0 +1,73 @@
+// Mounts resumable uploads in a program: give it exchanges, it answers them.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/blocking_pool.h>
+#include <tus/clock.h>
+#include <tus/exchange.h>
+#include <tus/hooks.h>
+#include <tus/locker.h>
+#include <tus/logger.h>
+#include <tus/metrics_sink.h>
+#include <tus/store.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+TUS_NAMESPACE_BEGIN
+
+struct HandlerOptions {
+  HandlerOptions() = default;
+
+  std::string base_path = "/files/";          // path under which uploads live; begins and ends with '/'
+  std::uint64_t max_size = 0;                 // bytes; 0: no limit
+  std::chrono::milliseconds acquire_lock_timeout{20'000};
+  std::chrono::milliseconds store_timeout{60'000};      // one store call other than append
+  std::chrono::milliseconds finish_wait{15'000};        // how long a request waits for the finish
+  std::chrono::milliseconds finish_retry_delay{1'000};  // doubles with every failure, up to 5 minutes
+  unsigned finish_attempts = 20;              // then the upload is abandoned, visibly
+};
+
+// The parts a handler works with. The handler keeps them alive; they may be shared between handlers.
+struct HandlerParts {
+  HandlerParts() = default;
+
+  std::shared_ptr<Store> store;      // required
+  std::shared_ptr<Locker> locker;    // required
+  std::shared_ptr<Hooks> hooks;      // none: no hooks
+  std::shared_ptr<Clock> clock;      // none: the system's
+  std::shared_ptr<Logger> logger;    // none: silent
+  std::shared_ptr<MetricsSink> metrics;
+};
+
+class TUS_EXPORT Handler {
+ public:
+  // `background` runs finishes that outlive their request; it must run until close() has returned.
+  // Throws std::invalid_argument when a required part is missing or an option makes no sense.
+  Handler(HandlerOptions options, HandlerParts parts, asio::any_io_executor background);
+  ~Handler();
+  Handler(const Handler&) = delete;
+  Handler& operator=(const Handler&) = delete;
+
+  // Answers one request. Any executor, concurrently; `exchange` must live until it returns. Does not
+  // throw for anything a client or a store does.
+  Awaitable<void> handle(Exchange& exchange);
+
+  // Takes up finishes that an earlier process left behind. Call once, before or while serving.
+  Awaitable<void> recover();
+
+  // No new finish is started, running ones are waited for until the deadline. After it only the
+  // destructor may be called.
+  Awaitable<void> close(Deadline deadline);
+
+  // The comma-separated list of extensions, as in Tus-Extension.
+  std::string extensions() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+TUS_NAMESPACE_END

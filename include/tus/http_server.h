@@ -1,0 +1,69 @@
+// An HTTP/1.1 server for handlers. Programs with a server of their own implement Exchange instead.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/blocking_pool.h>
+#include <tus/handler.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+TUS_NAMESPACE_BEGIN
+
+enum class ZeroCopy : std::uint8_t {
+  automatic,  // splice bodies that are large enough to gain from it
+  always,     // for tests: whenever the framing allows it
+  never,
+};
+
+struct HttpServerOptions {
+  HttpServerOptions() = default;
+
+  std::chrono::milliseconds network_timeout{60'000};  // no byte of a body, or of a response taken; 0: never
+  std::chrono::milliseconds header_timeout{30'000};   // for a whole request head; 0: never
+  std::chrono::milliseconds idle_timeout{60'000};     // between requests; 0: never
+  std::size_t max_request_line = 8 * 1024;            // bytes; beyond it 414
+  std::size_t max_header_bytes = 32 * 1024;           // bytes of the whole head; beyond it 431
+  std::size_t max_header_fields = 100;                // beyond it 431
+  ZeroCopy zero_copy = ZeroCopy::automatic;
+};
+
+// Answers what no handler is mounted for. Called on the connection's executor; must not block.
+using PlainResponder = std::function<Response(const RequestHead&)>;
+
+class TUS_EXPORT HttpServer {
+ public:
+  // `loops`: executors that each run on one thread; connections are spread over them. They and `pool`
+  // must go on until stop() has returned.
+  HttpServer(HttpServerOptions options, std::vector<asio::any_io_executor> loops,
+             std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
+             std::shared_ptr<MetricsSink> metrics);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Before listen(). Longest base path first wins; `base_path` begins and ends with '/', and also
+  // matches without its last '/'.
+  void mount(std::string base_path, std::shared_ptr<Handler> handler);
+  // An exact path, e.g. "/metrics".
+  void mount_plain(std::string path, PlainResponder responder);
+
+  // Listens on an address ("" or "0.0.0.0": both address families) and port (0: a free one); may be
+  // called several times. Returns the port, or store_unavailable with a sentence for the operator.
+  Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+
+  // Soft stop: accepts nothing new, ends idle connections, ends bodies with BodyState::stopping so that
+  // what arrived is saved and answered; waits for all connections until the deadline, then cuts them.
+  Awaitable<void> stop(Deadline deadline);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+TUS_NAMESPACE_END

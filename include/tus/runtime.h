@@ -1,0 +1,34 @@
+// Threads for programs that do not bring their own: event loops and a pool for blocking work.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/blocking_pool.h>
+
+#include <memory>
+#include <vector>
+
+TUS_NAMESPACE_BEGIN
+
+// One event loop per thread. Code that runs on one of the executors never runs beside other code of the
+// same executor, so what belongs to a connection needs no lock.
+class TUS_EXPORT EventLoops {
+ public:
+  explicit EventLoops(unsigned count);  // count >= 1; the threads start here
+  ~EventLoops();                        // stop()
+  EventLoops(const EventLoops&) = delete;
+  EventLoops& operator=(const EventLoops&) = delete;
+
+  std::vector<asio::any_io_executor> executors() const;
+  // Ends the threads and waits for them. What is still pending on the loops is destroyed. Not from a
+  // thread of the loops.
+  void stop() noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Ends when the last owner lets go; jobs that were submitted are run first.
+TUS_EXPORT std::shared_ptr<BlockingPool> make_blocking_pool(unsigned threads);
+
+TUS_NAMESPACE_END

@@ -1,0 +1,153 @@
+// Where uploads are kept. Implement this to bring your own storage; tus::testing has the contract suite.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/body_source.h>
+#include <tus/deadline.h>
+#include <tus/error.h>
+#include <tus/locker.h>
+#include <tus/upload_info.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+TUS_NAMESPACE_BEGIN
+
+struct StoreCapabilities {
+  bool terminate = true;
+  bool defer_length = true;
+  bool concatenate = false;
+  bool staged_append = false;
+  // False where finish() has nothing to do (no fsync, no multipart upload to complete): then a finished
+  // upload can be told from offset == length alone and needs no record.
+  bool needs_finish = true;
+};
+
+struct AppendRequest {
+  AppendRequest() = default;
+  explicit AppendRequest(std::uint64_t at) : offset(at) {}
+
+  enum class Mode : std::uint8_t {
+    plain,
+    // The bytes count only after commit_staged(): the store remembers the start safely before the first
+    // of them, so that a crash, rollback_staged() or the next open() brings the offset back to it.
+    staged,
+  };
+  std::uint64_t offset = 0;  // must equal the upload's offset
+  Mode mode = Mode::plain;
+};
+
+struct AppendOutcome {
+  AppendOutcome() = default;
+
+  std::uint64_t safe_offset = 0;                   // the offset that a client may be told from now on
+  std::uint64_t staged_offset = 0;                 // staged mode: where the bytes end that await commit
+  BodyState body = BodyState::open;                // why the body gave no more; open: the store gave up
+  std::optional<Error> error;                      // the store's own failure, if any
+};
+
+// One finite stream of bytes out of a store. Used by one coroutine.
+class TUS_EXPORT ReadStream {
+ public:
+  virtual ~ReadStream() = default;
+  // Up to into.size() bytes; 0 at the end. `into` must stay valid until the call returns.
+  virtual Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline deadline) = 0;
+};
+
+struct ByteRange {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+};
+
+struct StoreUsage {
+  std::uint64_t bytes = 0;
+  std::uint64_t uploads = 0;
+};
+
+struct ListPage {
+  ListPage() = default;
+  std::vector<UploadId> ids;
+  std::string next;  // cursor for the next call; empty at the end
+};
+
+// An upload that was opened under a lease. One coroutine at a time uses it, on any executor; it must not
+// outlive its store. Every call that changes something takes the lease and fails with lease_lost rather
+// than write without it.
+class TUS_EXPORT Upload {
+ public:
+  virtual ~Upload() = default;
+
+  // As of the last call on this object. Valid as long as the object.
+  virtual const UploadInfo& info() const noexcept = 0;
+
+  // Takes bytes from `source` until it ends and keeps what arrived, however it ends. Never answers for
+  // less than it has kept: safe_offset is exact. Errors in the outcome: no_space, store_unavailable,
+  // lease_lost, mismatched_offset.
+  virtual Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
+                                          Deadline deadline) = 0;
+  virtual Awaitable<Status> commit_staged(const Lease& lease, Deadline deadline);
+  virtual Awaitable<Status> rollback_staged(const Lease& lease, Deadline deadline);
+
+  // Once, for an upload without a length; length >= offset is the caller's check.
+  virtual Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length, Deadline deadline) = 0;
+
+  // Records how far finishing is. When it returns, the record survives the death of the process, and a
+  // power cut as far as the store promises.
+  virtual Awaitable<Status> set_finish_state(const Lease& lease, FinishState state, Deadline deadline) = 0;
+
+  // Makes the bytes whole and safe (fsync, complete a multipart upload). Idempotent: called again after
+  // a failure, a time-out whose outcome is unknown, or a restart. Does not change info().finish.
+  virtual Awaitable<Status> finish(const Lease& lease, Deadline deadline) = 0;
+
+  // finish() and set_finish_state(finished) in one go, where nothing has to happen between the two.
+  virtual Awaitable<Status> finish_and_record(const Lease& lease, Deadline deadline);
+
+  virtual Awaitable<Status> terminate(const Lease& lease, Deadline deadline) = 0;
+
+  // Fills this upload, which has none of its bytes yet, with those of `parts` in order. Resumable: a
+  // second call after a crash goes on or starts over, and no reader ever sees a short result.
+  virtual Awaitable<Status> concatenate(const Lease& lease, std::vector<UploadId> parts, Deadline deadline);
+};
+
+// All calls may be made from any executor, concurrently for different uploads.
+class TUS_EXPORT Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual StoreCapabilities capabilities() const noexcept = 0;
+
+  // Makes a new upload, with its first bytes where they are here already (at most the draft's length).
+  // Nothing is left behind when it fails. `first` must stay valid until the call returns. Errors:
+  // upload_exists, no_space, store_unavailable.
+  virtual Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
+                                                            std::span<const std::byte> first,
+                                                            Deadline deadline) = 0;
+
+  // Opens an upload for changes. Errors: upload_not_found, upload_damaged, upload_gone,
+  // store_unavailable.
+  virtual Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
+                                                          Deadline deadline) = 0;
+
+  // The state of an upload as last made safe, without a lease and without changing anything.
+  virtual Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) = 0;
+
+  // Bytes of an upload, without a lease. The range must lie below the upload's offset.
+  virtual Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
+                                                              Deadline deadline) = 0;
+
+  // Pages through all uploads; `cursor` is empty at first. Uploads that come or go meanwhile may or may
+  // not be seen.
+  virtual Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) = 0;
+  virtual Awaitable<Result<StoreUsage>> usage(Deadline deadline) = 0;
+  // Whether uploads can be written now; the error says why not.
+  virtual Awaitable<Status> health(Deadline deadline) = 0;
+
+  // Makes safe what was acknowledged under a weaker promise, before the process ends.
+  virtual Awaitable<void> close(Deadline deadline) = 0;
+};
+
+TUS_NAMESPACE_END

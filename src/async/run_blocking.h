@@ -1,0 +1,50 @@
+// Runs a function on the blocking pool while the coroutine that asked waits for it.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/blocking_pool.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+// `work` is called once on a pool thread with the worker's scratch buffer; what it returns, or throws,
+// comes back on the coroutine's executor. `work` lives in this coroutine's frame until then, so it may
+// refer to what the awaiting coroutine keeps alive.
+template <class Work>
+Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(BlockingPool& pool, Work work) {
+  using R = std::invoke_result_t<Work&, std::span<std::byte>>;
+  static_assert(!std::is_void_v<R>, "return something, if only a Status");
+  std::optional<R> result;
+  std::exception_ptr thrown;
+  auto executor = co_await asio::this_coro::executor;
+  auto initiate = [&pool, &work, &result, &thrown, &executor](auto handler) {
+    auto guard = asio::make_work_guard(executor);
+    pool.submit([&work, &result, &thrown, guard = std::move(guard),
+                 handler = std::move(handler)](std::span<std::byte> scratch) mutable {
+      try {
+        result.emplace(work(scratch));
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      // The frame with `work` and `result` may be gone as soon as the handler is posted.
+      auto executor = guard.get_executor();
+      asio::post(executor, std::move(handler));
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+  if (thrown) std::rethrow_exception(thrown);
+  co_return std::move(*result);
+}
+
+TUS_NAMESPACE_END

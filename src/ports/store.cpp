@@ -1,0 +1,19 @@
+#include <tus/store.h>
+
+TUS_NAMESPACE_BEGIN
+
+Awaitable<Status> Upload::commit_staged(const Lease&, Deadline) { co_return fail(ErrorCode::not_implemented); }
+
+Awaitable<Status> Upload::rollback_staged(const Lease&, Deadline) { co_return fail(ErrorCode::not_implemented); }
+
+Awaitable<Status> Upload::finish_and_record(const Lease& lease, Deadline deadline) {
+  auto finished = co_await finish(lease, deadline);
+  if (!finished) co_return finished;
+  co_return co_await set_finish_state(lease, FinishState::finished, deadline);
+}
+
+Awaitable<Status> Upload::concatenate(const Lease&, std::vector<UploadId>, Deadline) {
+  co_return fail(ErrorCode::not_implemented);
+}
+
+TUS_NAMESPACE_END

@@ -1,0 +1,63 @@
+// What any upload protocol asks for and what comes of it: the seam between protocols and the service.
+#pragma once
+
+#include <tus/error.h>
+#include <tus/message.h>
+#include <tus/upload_info.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+TUS_NAMESPACE_BEGIN
+
+// What the server can do; asked without naming an upload.
+struct DescribeCommand {};
+
+struct CreateCommand {
+  CreateCommand() = default;
+
+  std::optional<std::uint64_t> length;  // nothing: deferred
+  std::string raw_metadata;
+  Metadata metadata;
+  std::string raw_concat;
+  bool with_content = false;  // the request's body is the beginning of the upload
+};
+
+struct AppendCommand {
+  AppendCommand() = default;
+
+  UploadId id;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> declared_length;  // sent with this request for a deferred upload
+};
+
+struct InspectCommand {
+  InspectCommand() = default;
+  UploadId id;
+};
+
+struct TerminateCommand {
+  TerminateCommand() = default;
+  UploadId id;
+};
+
+using Command =
+    std::variant<DescribeCommand, CreateCommand, AppendCommand, InspectCommand, TerminateCommand>;
+
+struct Outcome {
+  Outcome() = default;
+  explicit Outcome(Error e) : error(std::move(e)) {}
+  explicit Outcome(UploadInfo info) : upload(std::move(info)) {}
+
+  std::optional<Error> error;
+  // The upload as a client may be told about it now. Also beside an error, where an offset is known to
+  // be true: a creation whose body broke, an append that a full disk cut short.
+  std::optional<UploadInfo> upload;
+  std::optional<std::chrono::seconds> retry_after;
+  std::optional<Response> hook_response;  // merged over ours
+};
+
+TUS_NAMESPACE_END

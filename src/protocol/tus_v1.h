@@ -1,0 +1,49 @@
+// tus 1.0.0 as pure functions: request head -> command or rejection, outcome -> response.
+#pragma once
+
+#include <tus/message.h>
+
+#include "protocol/command.h"
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace tus::protocol {
+
+struct TusOptions {
+  TusOptions() = default;
+
+  std::string base_path = "/files/";
+  std::uint64_t max_size = 0;  // 0: no limit
+  bool can_defer_length = true;
+  bool can_terminate = true;
+};
+
+class TusV1 {
+ public:
+  explicit TusV1(TusOptions options);
+
+  // The command that a request asks for, or the finished response that rejects it (412, 404, 405, 400,
+  // 413, 415, 501). Looks at nothing but the head; touches no upload.
+  std::expected<Command, Response> plan(const RequestHead& head) const;
+
+  // The answer to a command that was carried out, or failed.
+  Response render(const RequestHead& head, const Command& command, const Outcome& outcome) const;
+
+  // The answer for an error without a command (framing, overload).
+  Response render_error(const RequestHead& head, ErrorCode code) const;
+
+  // "creation,creation-with-upload,..." in tusd's order.
+  const std::string& extensions() const noexcept { return extensions_; }
+
+ private:
+  TusOptions options_;
+  std::string extensions_;
+};
+
+// The method after X-HTTP-Method-Override.
+std::string_view effective_method(const RequestHead& head) noexcept;
+
+}  // namespace tus::protocol
