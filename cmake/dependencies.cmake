@@ -1,0 +1,16 @@
+# The libraries we use. What is found here is installed by tools/install_deps.
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers json)
+find_package(spdlog REQUIRED CONFIG)
+if(TUS_BUILD_TESTS)
+  find_package(GTest REQUIRED CONFIG)
+endif()
+
+# Asio, Beast and JSON as every layer that uses them sees them: the same definitions everywhere, because they share
+# one precompiled header, and because Asio's functions are compiled once, in src/net/boost_impl.cpp.
+add_library(tus_boost INTERFACE)
+target_link_libraries(tus_boost INTERFACE Boost::headers Boost::json Threads::Threads)
+set(TUS_ASIO_DEFINITIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION)
+target_compile_definitions(tus_boost INTERFACE ${TUS_ASIO_DEFINITIONS} BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_BEAST_USE_STD_STRING_VIEW)
