@@ -1,9 +1,7 @@
 #include <tus/version.h>
 
-namespace tus::inline v0 {
+TUS_NAMESPACE_BEGIN
 
-std::string_view version() noexcept {
-  return TUS_VERSION;
-}
+std::string_view version() noexcept { return TUS_VERSION; }
 
-}  // namespace tus::inline v0
+TUS_NAMESPACE_END
