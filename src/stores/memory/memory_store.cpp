@@ -1,0 +1,337 @@
+#include "stores/memory/byte_list.h"
+
+#include <tus/memory_store.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+namespace {
+
+using memory_store::ByteList;
+
+constexpr std::size_t page_size = 100;
+constexpr std::size_t round_bytes = 64 << 10;  // taken from a body under the lock of its upload
+constexpr std::uint64_t fair_share = 1 << 20;  // then others of the event loop get their turn
+
+// The bytes that all uploads together may take.
+class Budget {
+ public:
+  explicit Budget(std::uint64_t limit) : limit_(limit) {}
+
+  // Takes up to `wanted` bytes out of the budget.
+  std::uint64_t reserve(std::uint64_t wanted) noexcept {
+    auto used = used_.load(std::memory_order_relaxed);
+    while (true) {
+      auto granted = limit_ == 0 ? wanted : std::min(wanted, limit_ - used);
+      if (used_.compare_exchange_weak(used, used + granted, std::memory_order_relaxed))
+        return granted;
+    }
+  }
+  void give_back(std::uint64_t bytes) noexcept {
+    used_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+
+ private:
+  std::uint64_t limit_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+// One upload as it is stored.
+struct Record {
+  std::mutex mutex;
+  UploadInfo info;  // offset: what counts; `bytes` is longer while an append is staged
+  ByteList bytes;
+  std::uint64_t token =
+      0;  // of the newest lease seen: an older one belongs to a writer from the past
+  bool gone = false;
+};
+
+void drop_staged(Record& record, Budget& budget) {
+  auto excess = record.bytes.size() - record.info.offset;
+  record.bytes.truncate(record.info.offset);
+  budget.give_back(excess);
+}
+
+class State {
+ public:
+  explicit State(MemoryStoreOptions options) : budget(options.max_bytes) {}
+
+  std::shared_ptr<Record> find(const UploadId& id) {
+    std::lock_guard lock(mutex_);
+    auto it = records_.find(id);
+    return it == records_.end() ? nullptr : it->second;
+  }
+  bool insert(const UploadId& id, std::shared_ptr<Record> record) {
+    std::lock_guard lock(mutex_);
+    return records_.try_emplace(id, std::move(record)).second;
+  }
+  void erase(const UploadId& id) {
+    std::lock_guard lock(mutex_);
+    records_.erase(id);
+  }
+  std::uint64_t count() {
+    std::lock_guard lock(mutex_);
+    return records_.size();
+  }
+  ListPage page(const std::string& cursor) {
+    std::lock_guard lock(mutex_);
+    ListPage page;
+    auto from = UploadId::parse(cursor);
+    auto it = from ? records_.upper_bound(*from) : records_.begin();
+    for (; it != records_.end() && page.ids.size() < page_size; ++it) page.ids.push_back(it->first);
+    if (it != records_.end()) page.next = page.ids.back().str();
+    return page;
+  }
+
+  Budget budget;
+
+ private:
+  std::mutex mutex_;
+  std::map<UploadId, std::shared_ptr<Record>> records_;
+};
+
+class MemoryUpload final : public Upload {
+ public:
+  MemoryUpload(std::shared_ptr<State> state, std::shared_ptr<Record> record)
+      : state_(std::move(state)), record_(std::move(record)), info_(record_->info) {}
+
+  const UploadInfo& info() const noexcept override { return info_; }
+
+  Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
+                                  Deadline) override {
+    AppendOutcome outcome;
+    if (auto began = begin_append(lease, request); !began) outcome.error = began.error();
+    auto executor = co_await asio::this_coro::executor;
+    std::uint64_t since_turn = 0;
+    while (!outcome.error) {
+      outcome.body = co_await source.wait();
+      auto took = take(lease, source, request.mode, outcome);
+      if (took == 0 && outcome.body != BodyState::open) break;
+      since_turn += took;
+      if (since_turn < fair_share) continue;
+      since_turn = 0;
+      co_await asio::post(executor, asio::use_awaitable);
+    }
+    if (outcome.error) outcome.body = source.state();
+    finish_append(outcome);
+    co_return outcome;
+  }
+
+  Awaitable<Status> commit_staged(const Lease& lease, Deadline) override {
+    co_return change(lease, [this] { record_->info.offset = record_->bytes.size(); });
+  }
+
+  Awaitable<Status> rollback_staged(const Lease& lease, Deadline) override {
+    co_return change(lease, [this] { drop_staged(*record_, state_->budget); });
+  }
+
+  Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length, Deadline) override {
+    co_return change(lease, [this, length] { record_->info.length = length; });
+  }
+
+  Awaitable<Status> set_finish_state(const Lease& lease, FinishState finish, Deadline) override {
+    co_return change(lease, [this, finish] { record_->info.finish = finish; });
+  }
+
+  Awaitable<Status> finish(const Lease& lease, Deadline) override {
+    if (!info_.has_all_bytes()) co_return fail(ErrorCode::upload_not_finished);
+    co_return change(lease, [] {});
+  }
+
+  Awaitable<Status> terminate(const Lease& lease, Deadline) override {
+    auto done = change(lease, [this] {
+      record_->gone = true;
+      state_->budget.give_back(record_->bytes.size());
+      record_->bytes.truncate(0);
+    });
+    if (done) state_->erase(info_.id);
+    co_return done;
+  }
+
+ private:
+  Status may_write(const Lease& lease) const {
+    if (record_->gone) return fail(ErrorCode::upload_gone);
+    if (lease.lost() || lease.token() < record_->token) return fail(ErrorCode::lease_lost);
+    return {};
+  }
+
+  template <class Change>
+  Status change(const Lease& lease, Change apply) {
+    std::lock_guard lock(record_->mutex);
+    if (auto may = may_write(lease); !may) return may;
+    apply();
+    info_ = record_->info;
+    return {};
+  }
+
+  Status begin_append(const Lease& lease, const AppendRequest& request) {
+    std::lock_guard lock(record_->mutex);
+    if (auto may = may_write(lease); !may) return may;
+    drop_staged(*record_, state_->budget);
+    if (request.offset != record_->info.offset) return fail(ErrorCode::mismatched_offset);
+    return {};
+  }
+
+  // Takes what is here now, as far as it fits into one round. Sets body, and error when it cannot.
+  std::uint64_t take(const Lease& lease, BodySource& source, AppendRequest::Mode mode,
+                     AppendOutcome& outcome) {
+    std::lock_guard lock(record_->mutex);
+    if (auto may = may_write(lease); !may) {
+      outcome.error = may.error();
+      return 0;
+    }
+    auto budget = state_->budget.reserve(round_bytes);
+    if (budget == 0) {
+      std::byte probe;
+      auto moved = source.pull({&probe, 1});
+      if (moved.bytes > 0) outcome.error = Error(ErrorCode::no_space);
+      outcome.body = moved.state;
+      return 0;
+    }
+    auto moved = source.pull(record_->bytes.room(static_cast<std::size_t>(budget)));
+    record_->bytes.commit(static_cast<std::size_t>(moved.bytes));
+    state_->budget.give_back(budget - moved.bytes);
+    if (mode == AppendRequest::Mode::plain) record_->info.offset = record_->bytes.size();
+    outcome.body = moved.state;
+    return moved.bytes;
+  }
+
+  void finish_append(AppendOutcome& outcome) {
+    std::lock_guard lock(record_->mutex);
+    info_ = record_->info;
+    outcome.safe_offset = info_.offset;
+    outcome.staged_offset = std::max(info_.offset, record_->bytes.size());
+  }
+
+  std::shared_ptr<State> state_;
+  std::shared_ptr<Record> record_;
+  UploadInfo info_;
+};
+
+class MemoryReadStream final : public ReadStream {
+ public:
+  MemoryReadStream(std::shared_ptr<Record> record, ByteRange range)
+      : record_(std::move(record)), at_(range.first), end_(range.first + range.count) {}
+
+  Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline) override {
+    std::lock_guard lock(record_->mutex);
+    if (record_->gone) co_return fail(ErrorCode::upload_gone);
+    auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), end_ - at_));
+    auto n = record_->bytes.read(at_, into.first(wanted));
+    at_ += n;
+    co_return n;
+  }
+
+ private:
+  std::shared_ptr<Record> record_;
+  std::uint64_t at_;
+  std::uint64_t end_;
+};
+
+UploadInfo info_of(UploadDraft draft) {
+  UploadInfo info;
+  info.id = std::move(draft.id);
+  info.length = draft.length;
+  info.raw_metadata = std::move(draft.raw_metadata);
+  info.metadata = std::move(draft.metadata);
+  info.raw_concat = std::move(draft.raw_concat);
+  info.is_partial = draft.is_partial;
+  info.storage = std::move(draft.storage);
+  info.storage["Type"] = "memorystore";
+  info.finish = draft.finish;
+  return info;
+}
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(MemoryStoreOptions options) : state_(std::make_shared<State>(options)) {}
+
+  StoreCapabilities capabilities() const noexcept override {
+    StoreCapabilities can;
+    can.staged_append = true;
+    can.needs_finish = false;
+    return can;
+  }
+
+  Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
+                                                    std::span<const std::byte> first,
+                                                    Deadline) override {
+    if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+    auto reserved = state_->budget.reserve(first.size());
+    if (reserved < first.size()) {
+      state_->budget.give_back(reserved);
+      co_return fail(ErrorCode::no_space);
+    }
+    auto record = std::make_shared<Record>();
+    record->bytes.append(first);
+    record->info = info_of(std::move(draft));
+    record->info.offset = first.size();
+    record->token = lease.token();
+    auto upload = std::make_unique<MemoryUpload>(state_, record);
+    if (!state_->insert(upload->info().id, std::move(record))) {
+      state_->budget.give_back(reserved);
+      co_return fail(ErrorCode::upload_exists);
+    }
+    co_return upload;
+  }
+
+  Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
+                                                  Deadline) override {
+    auto record = state_->find(id);
+    if (!record) co_return fail(ErrorCode::upload_not_found);
+    std::lock_guard lock(record->mutex);
+    if (record->gone) co_return fail(ErrorCode::upload_not_found);
+    if (lease.lost() || lease.token() < record->token) co_return fail(ErrorCode::lease_lost);
+    record->token = lease.token();
+    drop_staged(*record, state_->budget);
+    co_return std::make_unique<MemoryUpload>(state_, record);
+  }
+
+  Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline) override {
+    auto record = state_->find(id);
+    if (!record) co_return fail(ErrorCode::upload_not_found);
+    std::lock_guard lock(record->mutex);
+    if (record->gone) co_return fail(ErrorCode::upload_not_found);
+    co_return record->info;
+  }
+
+  Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
+                                                      Deadline) override {
+    auto record = state_->find(id);
+    if (!record) co_return fail(ErrorCode::upload_not_found);
+    co_return std::make_unique<MemoryReadStream>(std::move(record), range);
+  }
+
+  Awaitable<Result<ListPage>> list(std::string cursor, Deadline) override {
+    co_return state_->page(cursor);
+  }
+
+  Awaitable<Result<StoreUsage>> usage(Deadline) override {
+    co_return StoreUsage{state_->budget.used(), state_->count()};
+  }
+
+  Awaitable<Status> health(Deadline) override { co_return Status(); }
+
+  Awaitable<void> close(Deadline) override { co_return; }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace
+
+std::shared_ptr<Store> make_memory_store(MemoryStoreOptions options) {
+  return std::make_shared<MemoryStore>(options);
+}
+
+TUS_NAMESPACE_END
