@@ -22,7 +22,7 @@ target_include_directories(tus PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/in
 target_link_libraries(tus PUBLIC Boost::headers Threads::Threads PRIVATE Boost::json $<BUILD_INTERFACE:tus_flags>)
 # An embedder shares Asio with us, so it has to see the same one: its functions live in our library. Asio keeps its own
 # default visibility for that reason. Beast is not part of the public headers and stays our own business.
-target_compile_definitions(tus PUBLIC ${TUS_ASIO_DEFINITIONS})
+target_compile_definitions(tus PUBLIC ${TUS_ASIO_DEFINITIONS} $<$<BOOL:${BUILD_SHARED_LIBS}>:TUS_SHARED>)
 target_compile_features(tus PUBLIC cxx_std_23)
 set_target_properties(tus PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION 0)
 

@@ -38,7 +38,7 @@ target_compile_options(tus_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Wcast-align
   -Wimplicit-fallthrough -Wextra-semi -Wundef -Wformat=2 -Wvla
   $<$<BOOL:${TUS_WERROR}>:-Werror>)
-target_compile_definitions(tus_flags INTERFACE _GLIBCXX_ASSERTIONS)
+target_compile_definitions(tus_flags INTERFACE _GLIBCXX_ASSERTIONS $<$<BOOL:${BUILD_SHARED_LIBS}>:TUS_SHARED>)
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(tus_flags INTERFACE
