@@ -23,8 +23,8 @@ enum class ErrorCode : std::uint8_t {
   invalid_offset,
   invalid_upload_defer_length,
   ambiguous_upload_length,
-  invalid_metadata,        // ours
-  invalid_request,         // ours: framing, repeated singleton fields
+  invalid_metadata,  // ours
+  invalid_request,   // ours: framing, repeated singleton fields
   method_not_allowed,
   not_implemented,
   // the upload
@@ -33,13 +33,15 @@ enum class ErrorCode : std::uint8_t {
   lock_timeout,
   mismatched_offset,
   size_exceeded,
-  upload_finishing,        // ours: offset == length, the finish is still running
-  upload_finish_failed,    // ours: the finish was given up after its last attempt
-  upload_damaged,          // ours: its state cannot be read
-  upload_exists,           // ours, internal: an id is taken
-  upload_gone,             // ours: expired or removed behind our back
+  upload_finishing,      // ours: offset == length, the finish is still running
+  upload_finish_failed,  // ours: the finish was given up after its last attempt
+  upload_damaged,        // ours: its state cannot be read
+  upload_exists,         // ours, internal: an id is taken
+  upload_gone,           // ours: expired or removed behind our back
   modify_final,
   invalid_concat,
+  concatenation_unsupported,
+  checksum_unsupported,  // ours: never ignore a checksum that a client relies on
   upload_not_finished,
   upload_rejected,
   upload_stopped,
@@ -51,10 +53,10 @@ enum class ErrorCode : std::uint8_t {
   connection_reset,
   server_shutdown,
   // the store and the machine
-  no_space,                // ours: disk or quota full
-  store_unavailable,       // ours: I/O error, read-only, backend down; try again
-  lease_lost,              // ours: another server took the upload over
-  overloaded,              // ours
+  no_space,           // ours: disk or quota full
+  store_unavailable,  // ours: I/O error, read-only, backend down; try again
+  lease_lost,         // ours: another server took the upload over
+  overloaded,         // ours
   internal,
 };
 
