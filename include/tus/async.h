@@ -1,10 +1,10 @@
 // The coroutine type of every asynchronous call in the library.
 #pragma once
 
+#include <tus/export.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-
-#include <tus/export.h>
 
 TUS_NAMESPACE_BEGIN
 

@@ -17,9 +17,9 @@ TUS_NAMESPACE_BEGIN
 class TUS_EXPORT BodySource {
  public:
   struct Moved {
-    std::uint64_t bytes = 0;                  // bytes taken from the source and given to the destination
-    BodyState state = BodyState::open;        // open with bytes == 0: nothing here now, use wait()
-    int file_error = 0;                       // errno of the destination; the source has then ended
+    std::uint64_t bytes = 0;            // bytes taken from the source and given to the destination
+    BodyState state = BodyState::open;  // open with bytes == 0: nothing here now, use wait()
+    int file_error = 0;                 // errno of the destination; the source has then ended
   };
 
   virtual ~BodySource() = default;
@@ -39,7 +39,8 @@ class TUS_EXPORT BodySource {
   // Moves up to `max` bytes that are here now to `fd` at file offset `at`, through user space only where
   // it must. `scratch` is used when bytes have to be copied. Bytes that the destination refused are
   // lost to the source, so it ends; they are not counted in `bytes`.
-  virtual Moved move_to_file(int fd, std::uint64_t at, std::uint64_t max, std::span<std::byte> scratch) = 0;
+  virtual Moved move_to_file(int fd, std::uint64_t at, std::uint64_t max,
+                             std::span<std::byte> scratch) = 0;
 
   // For a pool thread in the middle of a fast body: waits up to `patience` for more bytes. False when
   // none came or the body is over.

@@ -26,8 +26,8 @@ struct FileStoreOptions {
   FsyncPolicy fsync = FsyncPolicy::finish;
   unsigned dir_perms = 0775;
   unsigned file_perms = 0664;
-  std::uint64_t durable_bytes = 256ull << 20;           // fsync=finish: a running upload is made durable
-  std::chrono::milliseconds durable_interval{30'000};   //   at least this often
+  std::uint64_t durable_bytes = 256ull << 20;  // fsync=finish: a running upload is made durable
+  std::chrono::milliseconds durable_interval{30'000};  //   at least this often
 };
 
 // `pool` runs all file work. The directory is made, and probed for writing, before this returns; error:

@@ -21,24 +21,25 @@ TUS_NAMESPACE_BEGIN
 struct HandlerOptions {
   HandlerOptions() = default;
 
-  std::string base_path = "/files/";          // path under which uploads live; begins and ends with '/'
-  std::uint64_t max_size = 0;                 // bytes; 0: no limit
+  std::string base_path = "/files/";  // path under which uploads live; begins and ends with '/'
+  std::uint64_t max_size = 0;         // bytes; 0: no limit
   std::chrono::milliseconds acquire_lock_timeout{20'000};
-  std::chrono::milliseconds store_timeout{60'000};      // one store call other than append
-  std::chrono::milliseconds finish_wait{15'000};        // how long a request waits for the finish
-  std::chrono::milliseconds finish_retry_delay{1'000};  // doubles with every failure, up to 5 minutes
-  unsigned finish_attempts = 20;              // then the upload is abandoned, visibly
+  std::chrono::milliseconds store_timeout{60'000};  // one store call other than append
+  std::chrono::milliseconds finish_wait{15'000};    // how long a request waits for the finish
+  std::chrono::milliseconds finish_retry_delay{
+      1'000};                     // doubles with every failure, up to 5 minutes
+  unsigned finish_attempts = 20;  // then the upload is abandoned, visibly
 };
 
 // The parts a handler works with. The handler keeps them alive; they may be shared between handlers.
 struct HandlerParts {
   HandlerParts() = default;
 
-  std::shared_ptr<Store> store;      // required
-  std::shared_ptr<Locker> locker;    // required
-  std::shared_ptr<Hooks> hooks;      // none: no hooks
-  std::shared_ptr<Clock> clock;      // none: the system's
-  std::shared_ptr<Logger> logger;    // none: silent
+  std::shared_ptr<Store> store;    // required
+  std::shared_ptr<Locker> locker;  // required
+  std::shared_ptr<Hooks> hooks;    // none: no hooks
+  std::shared_ptr<Clock> clock;    // none: the system's
+  std::shared_ptr<Logger> logger;  // none: silent
   std::shared_ptr<MetricsSink> metrics;
 };
 

@@ -13,12 +13,12 @@
 TUS_NAMESPACE_BEGIN
 
 enum class HookEvent : std::uint8_t {
-  pre_create,      // asked: may refuse, may choose id, metadata and place
+  pre_create,  // asked: may refuse, may choose id, metadata and place
   post_create,
   post_receive,
-  pre_finish,      // asked: runs after the bytes are safe and before the upload is finished
+  pre_finish,  // asked: runs after the bytes are safe and before the upload is finished
   post_finish,
-  pre_terminate,   // asked: may refuse
+  pre_terminate,  // asked: may refuse
   post_terminate,
 };
 
@@ -35,11 +35,17 @@ struct HookMessage {
 struct HookReply {
   HookReply() = default;
 
-  bool reject = false;                     // pre_create, pre_terminate
-  std::optional<Response> response;        // merged into ours
-  std::optional<std::string> id;           // pre_create; validated by the caller
-  std::optional<Metadata> metadata;        // pre_create
+  bool reject = false;                                        // pre_create, pre_terminate
+  std::optional<Response> response;                           // merged into ours
+  std::optional<std::string> id;                              // pre_create; validated by the caller
+  std::optional<Metadata> metadata;                           // pre_create
   std::optional<std::map<std::string, std::string>> storage;  // pre_create
+};
+
+// A promise to tell about something, made before it is known to have happened.
+struct HookTicket {
+  HookTicket() = default;
+  std::string value;  // the implementation's business; empty: nobody wants to know
 };
 
 class TUS_EXPORT Hooks {
@@ -48,12 +54,18 @@ class TUS_EXPORT Hooks {
 
   // Cheap, any thread: events that nobody wants cost nothing.
   virtual bool wants(HookEvent event) const noexcept = 0;
-  // An error means that the hook failed; for pre_finish it is tried again.
+
+  // Asks a blocking event. An error means that the hook failed; pre_finish is then tried again.
   virtual Awaitable<Result<HookReply>> ask(HookMessage message, Deadline deadline) = 0;
-  // Tells about something that has happened, or is acknowledged next. When it returns, delivery is
-  // promised as far as the implementation promises it (an outbox on disk, or best effort). An error
-  // means that nothing may be acknowledged on its strength.
-  virtual Awaitable<Status> notify(HookMessage message, Deadline deadline) = 0;
+
+  // Notifications in two steps, so that none is lost in a crash between the change and its delivery:
+  // promise() returns once the message will not be forgotten (as far as the implementation promises
+  // that: an outbox on disk, or best effort), then the change is made, then happened() lets the message
+  // go out. A message whose change did not happen is withdrawn. An error of promise() means that the
+  // change must not be made.
+  virtual Awaitable<Result<HookTicket>> promise(HookMessage message, Deadline deadline) = 0;
+  virtual void happened(HookTicket ticket) noexcept = 0;
+  virtual void withdraw(HookTicket ticket) noexcept = 0;
 };
 
 TUS_NAMESPACE_END

@@ -24,12 +24,13 @@ enum class ZeroCopy : std::uint8_t {
 struct HttpServerOptions {
   HttpServerOptions() = default;
 
-  std::chrono::milliseconds network_timeout{60'000};  // no byte of a body, or of a response taken; 0: never
-  std::chrono::milliseconds header_timeout{30'000};   // for a whole request head; 0: never
-  std::chrono::milliseconds idle_timeout{60'000};     // between requests; 0: never
-  std::size_t max_request_line = 8 * 1024;            // bytes; beyond it 414
-  std::size_t max_header_bytes = 32 * 1024;           // bytes of the whole head; beyond it 431
-  std::size_t max_header_fields = 100;                // beyond it 431
+  std::chrono::milliseconds network_timeout{
+      60'000};  // no byte of a body, or of a response taken; 0: never
+  std::chrono::milliseconds header_timeout{30'000};  // for a whole request head; 0: never
+  std::chrono::milliseconds idle_timeout{60'000};    // between requests; 0: never
+  std::size_t max_request_line = 8 * 1024;           // bytes; beyond it 414
+  std::size_t max_header_bytes = 32 * 1024;          // bytes of the whole head; beyond it 431
+  std::size_t max_header_fields = 100;               // beyond it 431
   ZeroCopy zero_copy = ZeroCopy::automatic;
 };
 

@@ -43,8 +43,8 @@ class TUS_EXPORT Locker {
 
   // Asks the present holder, if any, to release, and waits for it. `id` and `holder` are kept as long as
   // the lease lives. Errors: upload_locked (the holder is busy), lock_timeout, store_unavailable.
-  virtual Awaitable<Result<std::unique_ptr<Lease>>> acquire(UploadId id, Deadline deadline,
-                                                            std::shared_ptr<LeaseHolder> holder) = 0;
+  virtual Awaitable<Result<std::unique_ptr<Lease>>> acquire(
+      UploadId id, Deadline deadline, std::shared_ptr<LeaseHolder> holder) = 0;
 
   // Whether anybody holds the upload now: a reader that finds it free needs no lease.
   virtual Awaitable<Result<bool>> is_held(UploadId id) = 0;

@@ -22,7 +22,8 @@ class TUS_EXPORT Logger {
   virtual bool enabled(LogLevel level) const noexcept = 0;
   // `event` is a fixed CamelCase word ("UploadCreated"). Values are escaped by the logger; views need to
   // stay valid only during the call.
-  virtual void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) noexcept = 0;
+  virtual void log(LogLevel level, std::string_view event,
+                   std::initializer_list<LogField> fields) noexcept = 0;
 };
 
 class TUS_EXPORT NoLogger final : public Logger {

@@ -1,7 +1,7 @@
 // Requests and responses as plain values: no socket, no HTTP version, no Asio.
 #pragma once
 
-#include <tus/export.h>
+#include <tus/error.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,9 @@ class TUS_EXPORT Fields {
  public:
   Fields() = default;
 
-  void add(std::string name, std::string value) { list_.push_back({std::move(name), std::move(value)}); }
+  void add(std::string name, std::string value) {
+    list_.push_back({std::move(name), std::move(value)});
+  }
   void set(std::string_view name, std::string value);
   void remove(std::string_view name);
   // The first value, or nullptr. Valid until the fields change.
@@ -42,15 +44,15 @@ class TUS_EXPORT Fields {
 struct RequestHead {
   RequestHead() = default;
 
-  std::string method;          // as sent; X-HTTP-Method-Override is applied by the protocol
-  std::string target;          // as sent: path and query, percent-encoded
+  std::string method;  // as sent; X-HTTP-Method-Override is applied by the protocol
+  std::string target;  // as sent: path and query, percent-encoded
   std::string scheme = "http";
   std::string host;            // Host or :authority as sent, syntactically valid
   std::string remote_address;  // "127.0.0.1:5432"; empty when unknown
   std::string request_id;      // X-Request-ID or one of ours
   Fields fields;
-  bool has_body = false;                         // framing announces a body
-  std::optional<std::uint64_t> content_length;   // bytes; nothing for chunked
+  bool has_body = false;                        // framing announces a body
+  std::optional<std::uint64_t> content_length;  // bytes; nothing for chunked
 };
 
 struct Response {
@@ -58,8 +60,9 @@ struct Response {
   explicit Response(int s) : status(s) {}
 
   int status = 200;
-  Fields fields;     // Date, Content-Length and Connection are the server's business
+  Fields fields;  // Date, Content-Length and Connection are the server's business
   std::string body;
+  std::optional<ErrorCode> error;  // what it reports, for logs and metrics
 };
 
 TUS_NAMESPACE_END

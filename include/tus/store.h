@@ -44,10 +44,10 @@ struct AppendRequest {
 struct AppendOutcome {
   AppendOutcome() = default;
 
-  std::uint64_t safe_offset = 0;                   // the offset that a client may be told from now on
-  std::uint64_t staged_offset = 0;                 // staged mode: where the bytes end that await commit
-  BodyState body = BodyState::open;                // why the body gave no more; open: the store gave up
-  std::optional<Error> error;                      // the store's own failure, if any
+  std::uint64_t safe_offset = 0;     // the offset that a client may be told from now on
+  std::uint64_t staged_offset = 0;   // staged mode: where the bytes end that await commit
+  BodyState body = BodyState::open;  // why the body gave no more; open: the store gave up
+  std::optional<Error> error;        // the store's own failure, if any
 };
 
 // One finite stream of bytes out of a store. Used by one coroutine.
@@ -87,17 +87,19 @@ class TUS_EXPORT Upload {
   // Takes bytes from `source` until it ends and keeps what arrived, however it ends. Never answers for
   // less than it has kept: safe_offset is exact. Errors in the outcome: no_space, store_unavailable,
   // lease_lost, mismatched_offset.
-  virtual Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
-                                          Deadline deadline) = 0;
+  virtual Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source,
+                                          AppendRequest request, Deadline deadline) = 0;
   virtual Awaitable<Status> commit_staged(const Lease& lease, Deadline deadline);
   virtual Awaitable<Status> rollback_staged(const Lease& lease, Deadline deadline);
 
   // Once, for an upload without a length; length >= offset is the caller's check.
-  virtual Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length, Deadline deadline) = 0;
+  virtual Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length,
+                                           Deadline deadline) = 0;
 
   // Records how far finishing is. When it returns, the record survives the death of the process, and a
   // power cut as far as the store promises.
-  virtual Awaitable<Status> set_finish_state(const Lease& lease, FinishState state, Deadline deadline) = 0;
+  virtual Awaitable<Status> set_finish_state(const Lease& lease, FinishState state,
+                                             Deadline deadline) = 0;
 
   // Makes the bytes whole and safe (fsync, complete a multipart upload). Idempotent: called again after
   // a failure, a time-out whose outcome is unknown, or a restart. Does not change info().finish.
@@ -110,7 +112,8 @@ class TUS_EXPORT Upload {
 
   // Fills this upload, which has none of its bytes yet, with those of `parts` in order. Resumable: a
   // second call after a crash goes on or starts over, and no reader ever sees a short result.
-  virtual Awaitable<Status> concatenate(const Lease& lease, std::vector<UploadId> parts, Deadline deadline);
+  virtual Awaitable<Status> concatenate(const Lease& lease, std::vector<UploadId> parts,
+                                        Deadline deadline);
 };
 
 // All calls may be made from any executor, concurrently for different uploads.

@@ -34,8 +34,9 @@ struct UploadInfo {
   std::string raw_concat;               // Upload-Concat as the client sent it
   bool is_partial = false;
   bool is_final = false;
-  std::vector<std::string> partial_uploads;    // ids of the parts, of a final upload
-  std::map<std::string, std::string> storage;  // where the bytes are; keys as tusd's (Type, Path, ...)
+  std::vector<std::string> partial_uploads;  // ids of the parts, of a final upload
+  std::map<std::string, std::string>
+      storage;  // where the bytes are; keys as tusd's (Type, Path, ...)
   FinishState finish = FinishState::derived;
 
   bool has_all_bytes() const noexcept { return length && *length == offset; }

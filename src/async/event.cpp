@@ -20,8 +20,8 @@ void Event::set() noexcept {
   for (auto& timer : waiters) {
     // Moving the expiry also wakes a wait that has not begun yet, which cancel() would not.
     auto executor = timer->get_executor();
-    asio::post(executor, [timer = std::move(timer)] {
-      timer->expires_at(asio::steady_timer::time_point::min());
+    asio::post(executor, [moved = std::move(timer)] {
+      moved->expires_at(asio::steady_timer::time_point::min());
     });
   }
 }

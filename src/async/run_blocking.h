@@ -4,8 +4,8 @@
 #include <tus/async.h>
 #include <tus/blocking_pool.h>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -22,7 +22,8 @@ TUS_NAMESPACE_BEGIN
 // comes back on the coroutine's executor. `work` lives in this coroutine's frame until then, so it may
 // refer to what the awaiting coroutine keeps alive.
 template <class Work>
-Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(BlockingPool& pool, Work work) {
+Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(BlockingPool& pool,
+                                                                          Work work) {
   using R = std::invoke_result_t<Work&, std::span<std::byte>>;
   static_assert(!std::is_void_v<R>, "return something, if only a Status");
   std::optional<R> result;
@@ -42,7 +43,8 @@ Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(Blocki
       asio::post(executor, std::move(handler));
     });
   };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate,
+                                                                       asio::use_awaitable);
   if (thrown) std::rethrow_exception(thrown);
   co_return std::move(*result);
 }

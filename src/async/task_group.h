@@ -1,10 +1,10 @@
 // Owns background coroutines: nothing runs that nobody waits for.
 #pragma once
 
+#include "async/event.h"
+
 #include <tus/async.h>
 #include <tus/deadline.h>
-
-#include "async/event.h"
 
 #include <cstddef>
 #include <exception>

@@ -2,9 +2,13 @@
 
 TUS_NAMESPACE_BEGIN
 
-Awaitable<Status> Upload::commit_staged(const Lease&, Deadline) { co_return fail(ErrorCode::not_implemented); }
+Awaitable<Status> Upload::commit_staged(const Lease&, Deadline) {
+  co_return fail(ErrorCode::not_implemented);
+}
 
-Awaitable<Status> Upload::rollback_staged(const Lease&, Deadline) { co_return fail(ErrorCode::not_implemented); }
+Awaitable<Status> Upload::rollback_staged(const Lease&, Deadline) {
+  co_return fail(ErrorCode::not_implemented);
+}
 
 Awaitable<Status> Upload::finish_and_record(const Lease& lease, Deadline deadline) {
   auto finished = co_await finish(lease, deadline);

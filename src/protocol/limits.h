@@ -9,16 +9,18 @@
 namespace tus::protocol {
 
 struct LengthQuestion {
-  std::uint64_t offset = 0;                       // where the new bytes go
-  std::optional<std::uint64_t> length;            // of the upload, when already known
-  std::optional<std::uint64_t> declared_length;   // said by this request (creation, or deferred until now)
-  std::optional<std::uint64_t> content_length;    // of this request's body, when framing tells it
-  std::uint64_t max_size = 0;                     // 0: no limit
+  std::uint64_t offset = 0;             // where the new bytes go
+  std::optional<std::uint64_t> length;  // of the upload, when already known
+  std::optional<std::uint64_t>
+      declared_length;  // said by this request (creation, or deferred until now)
+  std::optional<std::uint64_t> content_length;  // of this request's body, when framing tells it
+  std::uint64_t max_size = 0;                   // 0: no limit
 };
 
 struct LengthAnswer {
-  std::optional<std::uint64_t> length;     // of the upload, from now on
-  std::optional<std::uint64_t> allowance;  // bytes that the body may bring; nothing: no bound at all
+  std::optional<std::uint64_t> length;  // of the upload, from now on
+  std::optional<std::uint64_t>
+      allowance;  // bytes that the body may bring; nothing: no bound at all
   ErrorCode excess = ErrorCode::size_exceeded;  // what it is called when the body brings more
 };
 

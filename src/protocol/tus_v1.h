@@ -1,9 +1,9 @@
 // tus 1.0.0 as pure functions: request head -> command or rejection, outcome -> response.
 #pragma once
 
-#include <tus/message.h>
-
 #include "protocol/command.h"
+
+#include <tus/message.h>
 
 #include <cstdint>
 #include <expected>

@@ -1,0 +1,141 @@
+#include "core/finish_jobs.h"
+
+#include "core/hook_calls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+namespace tus::core {
+
+namespace {
+
+constexpr std::chrono::milliseconds longest_retry_delay{300'000};
+
+// Nothing that trying again could change.
+bool is_hopeless(const Error& error) {
+  return error == ErrorCode::lease_lost || error == ErrorCode::upload_not_found ||
+         error == ErrorCode::upload_gone;
+}
+
+}  // namespace
+
+FinishJobs::FinishJobs(const HandlerOptions& options, const HandlerParts& parts,
+                       asio::any_io_executor executor)
+    : options_(options),
+      parts_(parts),
+      context_{parts, options},
+      executor_(std::move(executor)),
+      group_([&parts](std::exception_ptr) {
+        parts.logger->log(LogLevel::error, "FinishJobThrew", {});
+      }) {}
+
+std::shared_ptr<FinishJobs::Job> FinishJobs::find(const UploadId& id) {
+  std::lock_guard lock(mutex_);
+  auto found = jobs_.find(id);
+  return found == jobs_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<FinishJobs::Job> FinishJobs::start(HeldUpload held, RequestHead cause) {
+  auto job = std::make_shared<Job>();
+  job->id = held.upload->info().id;
+  job->upload = held.upload->info();
+  job->result = fail(ErrorCode::upload_finishing);
+  held.keeper->become_busy();
+  {
+    std::lock_guard lock(mutex_);
+    jobs_[job->id] = job;
+  }
+  if (group_.spawn(executor_, run(job, std::move(held), std::move(cause)))) return job;
+  forget(job);
+  return nullptr;
+}
+
+void FinishJobs::forget(const std::shared_ptr<Job>& job) {
+  std::lock_guard lock(mutex_);
+  auto found = jobs_.find(job->id);
+  // A later job of the same upload may have taken the place.
+  if (found != jobs_.end() && found->second == job) jobs_.erase(found);
+}
+
+Awaitable<void> FinishJobs::run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause) {
+  try {
+    job->result = co_await try_until_done(*job, held, cause);
+  } catch (const std::exception& error) {
+    job->result = fail(ErrorCode::internal, error.what());
+    log_failure(*job, job->result.error(), 0);
+  }
+  job->upload = held.upload->info();
+  // The lease goes before the job does: whoever finds no job must be able to take the lease at once.
+  held.upload.reset();
+  held.lease.reset();
+  forget(job);
+  job->done.set();
+}
+
+Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const RequestHead& cause) {
+  auto delay = options_.finish_retry_delay;
+  for (unsigned attempt_number = 1;; ++attempt_number) {
+    auto result = co_await attempt(job, held, cause);
+    if (result) co_return result;
+    log_failure(job, result.error(), attempt_number);
+    if (is_hopeless(result.error())) co_return result;
+    if (attempt_number >= options_.finish_attempts) {
+      auto recorded = co_await held.upload->set_finish_state(*held.lease, FinishState::abandoned,
+                                                             store_deadline());
+      if (!recorded) log_failure(job, recorded.error(), attempt_number);
+      co_return fail(ErrorCode::upload_finish_failed);
+    }
+    const bool stop = co_await closing_.wait(Deadline::after(parts_.clock->now(), delay));
+    if (stop) co_return fail(ErrorCode::upload_finishing);
+    delay = std::min(2 * delay, longest_retry_delay);
+  }
+}
+
+Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestHead& cause) {
+  auto& upload = *held.upload;
+  const bool ask = parts_.hooks->wants(HookEvent::pre_finish);
+  if (ask) {
+    auto safe = co_await upload.finish(*held.lease, store_deadline());
+    if (!safe) co_return safe;
+    auto reply = co_await ask_hook(context_, HookEvent::pre_finish, upload.info(), cause);
+    if (!reply) co_return fail(std::move(reply.error()));
+    job.hook_response = std::move(reply->response);
+  }
+  auto ticket = co_await promise_hook(context_, HookEvent::post_finish, upload.info(), cause);
+  if (!ticket) co_return fail(std::move(ticket.error()));
+  Status done;
+  if (ask) {
+    done = co_await upload.set_finish_state(*held.lease, FinishState::finished, store_deadline());
+  } else {
+    done = co_await upload.finish_and_record(*held.lease, store_deadline());
+  }
+  if (!done) {
+    withdraw(context_, std::move(*ticket));
+    co_return done;
+  }
+  happened(context_, std::move(*ticket));
+  parts_.metrics->upload_finished();
+  log_upload(context_, "UploadFinished", upload.info(), cause);
+  co_return done;
+}
+
+Deadline FinishJobs::store_deadline() const {
+  return Deadline::after(parts_.clock->now(), options_.store_timeout);
+}
+
+void FinishJobs::log_failure(const Job& job, const Error& error, unsigned attempt_number) const {
+  const auto number = std::to_string(attempt_number);
+  parts_.logger->log(LogLevel::error, "FinishFailed",
+                     {{"id", job.id.str()},
+                      {"error", describe(error.code()).code},
+                      {"cause", error.detail()},
+                      {"attempt", number}});
+}
+
+Awaitable<void> FinishJobs::close(Deadline deadline) {
+  closing_.set();
+  co_await group_.close(deadline);
+}
+
+}  // namespace tus::core

@@ -1,0 +1,73 @@
+// Finishing uploads, independent of the requests that brought their last byte.
+#pragma once
+
+#include "async/event.h"
+#include "async/task_group.h"
+#include "core/hook_calls.h"
+#include "core/lease_keeper.h"
+
+#include <tus/handler.h>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+namespace tus::core {
+
+// An upload with all that is needed to change it.
+struct HeldUpload {
+  HeldUpload() = default;
+
+  std::shared_ptr<LeaseKeeper> keeper;
+  std::unique_ptr<Lease> lease;
+  std::unique_ptr<Upload> upload;
+};
+
+// One job per upload: make the bytes safe, ask pre-finish, record it as finished. A job that fails is
+// tried again with growing delay, whether a client waits or not, and given up visibly in the end. It
+// holds the lease of its upload all the time.
+class FinishJobs {
+ public:
+  struct Job {
+    UploadId id;
+    Event done;  // what follows is set before, and read only after
+    Status result;
+    std::optional<Response> hook_response;
+    UploadInfo upload;
+  };
+
+  // `parts` must outlive the jobs.
+  FinishJobs(const HandlerOptions& options, const HandlerParts& parts,
+             asio::any_io_executor executor);
+
+  std::shared_ptr<Job> find(const UploadId& id);
+  // Takes the upload over. `cause` is the head of the request that completed it, for hooks.
+  // Nothing when the jobs are closed: the finish is taken up after the next start.
+  std::shared_ptr<Job> start(HeldUpload held, RequestHead cause);
+  std::size_t running() const noexcept { return group_.running(); }
+
+  // Waits for running jobs; those that are between two attempts end without success and stay pending.
+  Awaitable<void> close(Deadline deadline);
+  bool closing() const noexcept { return closing_.is_set(); }
+
+ private:
+  void forget(const std::shared_ptr<Job>& job);
+  Awaitable<void> run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause);
+  Awaitable<Status> attempt(Job& job, HeldUpload& held, const RequestHead& cause);
+  Awaitable<Status> try_until_done(Job& job, HeldUpload& held, const RequestHead& cause);
+  void log_failure(const Job& job, const Error& error, unsigned attempt) const;
+  Deadline store_deadline() const;
+
+  const HandlerOptions& options_;
+  const HandlerParts& parts_;
+  HookContext context_;
+  asio::any_io_executor executor_;
+  Event closing_;
+  std::mutex mutex_;
+  std::unordered_map<UploadId, std::shared_ptr<Job>> jobs_;
+  TaskGroup group_;
+};
+
+}  // namespace tus::core

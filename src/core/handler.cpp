@@ -1,0 +1,135 @@
+#include "core/upload_service.h"
+#include "protocol/tus_v1.h"
+
+#include <tus/handler.h>
+
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+namespace {
+
+class NoHooks final : public Hooks {
+ public:
+  bool wants(HookEvent) const noexcept override { return false; }
+  Awaitable<Result<HookReply>> ask(HookMessage, Deadline) override { co_return HookReply(); }
+  Awaitable<Result<HookTicket>> promise(HookMessage, Deadline) override { co_return HookTicket(); }
+  void happened(HookTicket) noexcept override {}
+  void withdraw(HookTicket) noexcept override {}
+};
+
+Awaitable<Outcome> nothing_to_do() { co_return Outcome(); }
+
+HandlerOptions checked(HandlerOptions options) {
+  const auto& path = options.base_path;
+  if (path.empty() || path.front() != '/' || path.back() != '/') {
+    throw std::invalid_argument("base_path must begin and end with '/'");
+  }
+  if (options.finish_attempts == 0)
+    throw std::invalid_argument("finish_attempts must be at least 1");
+  return options;
+}
+
+HandlerParts completed(HandlerParts parts) {
+  if (!parts.store || !parts.locker)
+    throw std::invalid_argument("a handler needs a store and a locker");
+  if (!parts.hooks) parts.hooks = std::make_shared<NoHooks>();
+  if (!parts.clock) parts.clock = std::make_shared<SystemClock>();
+  if (!parts.logger) parts.logger = std::make_shared<NoLogger>();
+  if (!parts.metrics) parts.metrics = std::make_shared<NoMetrics>();
+  return parts;
+}
+
+protocol::TusOptions protocol_options(const HandlerOptions& options, const Store& store) {
+  protocol::TusOptions result;
+  result.base_path = options.base_path;
+  result.max_size = options.max_size;
+  result.can_defer_length = store.capabilities().defer_length;
+  result.can_terminate = store.capabilities().terminate;
+  return result;
+}
+
+}  // namespace
+
+class Handler::Impl {
+ public:
+  Impl(HandlerOptions options, HandlerParts parts, asio::any_io_executor background)
+      : options_(checked(std::move(options))),
+        parts_(completed(std::move(parts))),
+        protocol_(protocol_options(options_, *parts_.store)),
+        service_(options_, parts_, std::move(background)) {}
+
+  Awaitable<void> handle(Exchange& exchange);
+
+  core::UploadService& service() { return service_; }
+  const protocol::TusV1& protocol() const { return protocol_; }
+
+ private:
+  Awaitable<Outcome> carry_out(const Command& command, Exchange& exchange);
+  void report(const RequestHead& head, const Response& response, const Error* cause) const;
+
+  HandlerOptions options_;
+  HandlerParts parts_;
+  protocol::TusV1 protocol_;
+  core::UploadService service_;
+};
+
+Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
+  const auto& head = exchange.head();
+  parts_.metrics->request(protocol::effective_method(head));
+  auto planned = protocol_.plan(head);
+  if (!planned) {
+    report(head, planned.error(), nullptr);
+    co_await exchange.send_final(std::move(planned.error()));
+    co_return;
+  }
+  Outcome outcome;
+  try {
+    outcome = co_await carry_out(*planned, exchange);
+  } catch (const std::exception& error) {
+    outcome = Outcome(Error(ErrorCode::internal, error.what()));
+  }
+  auto response = protocol_.render(head, *planned, outcome);
+  report(head, response, outcome.error ? &*outcome.error : nullptr);
+  co_await exchange.send_final(std::move(response));
+}
+
+Awaitable<Outcome> Handler::Impl::carry_out(const Command& command, Exchange& exchange) {
+  const core::Request request{exchange.head(), exchange.body()};
+  if (auto* append = std::get_if<AppendCommand>(&command)) return service_.append(*append, request);
+  if (auto* create = std::get_if<CreateCommand>(&command)) return service_.create(*create, request);
+  if (auto* inspect = std::get_if<InspectCommand>(&command))
+    return service_.inspect(*inspect, request);
+  if (auto* end = std::get_if<TerminateCommand>(&command)) return service_.terminate(*end, request);
+  return nothing_to_do();
+}
+
+void Handler::Impl::report(const RequestHead& head, const Response& response,
+                           const Error* cause) const {
+  if (!response.error) return;
+  parts_.metrics->error(*response.error);
+  const bool ours = response.status >= 500;
+  const auto level = ours ? LogLevel::error : LogLevel::debug;
+  if (!parts_.logger->enabled(level)) return;
+  parts_.logger->log(level, "RequestFailed",
+                     {{"method", head.method},
+                      {"path", head.target},
+                      {"error", describe(*response.error).code},
+                      {"cause", cause != nullptr ? std::string_view(cause->detail()) : ""},
+                      {"remote", head.remote_address},
+                      {"requestId", head.request_id}});
+}
+
+Handler::Handler(HandlerOptions options, HandlerParts parts, asio::any_io_executor background)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(parts), std::move(background))) {}
+
+Handler::~Handler() = default;
+
+Awaitable<void> Handler::handle(Exchange& exchange) { return impl_->handle(exchange); }
+Awaitable<void> Handler::recover() { return impl_->service().recover(); }
+Awaitable<void> Handler::close(Deadline deadline) { return impl_->service().close(deadline); }
+std::string Handler::extensions() const { return impl_->protocol().extensions(); }
+
+TUS_NAMESPACE_END

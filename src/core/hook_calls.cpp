@@ -1,0 +1,54 @@
+#include "core/hook_calls.h"
+
+#include <string>
+#include <utility>
+
+namespace tus::core {
+
+namespace {
+
+HookMessage make_message(HookEvent event, const UploadInfo& upload, const RequestHead& cause) {
+  HookMessage message;
+  message.event = event;
+  message.upload = upload;
+  message.request = cause;
+  return message;
+}
+
+Deadline hook_deadline(HookContext context) {
+  return Deadline::after(context.parts.clock->now(), context.options.store_timeout);
+}
+
+}  // namespace
+
+Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
+                                      const UploadInfo& upload, const RequestHead& cause) {
+  return context.parts.hooks->ask(make_message(event, upload, cause), hook_deadline(context));
+}
+
+Awaitable<Result<HookTicket>> promise_hook(HookContext context, HookEvent event,
+                                           const UploadInfo& upload, const RequestHead& cause) {
+  if (!context.parts.hooks->wants(event)) co_return HookTicket();
+  co_return co_await context.parts.hooks->promise(make_message(event, upload, cause),
+                                                  hook_deadline(context));
+}
+
+void happened(HookContext context, HookTicket ticket) noexcept {
+  if (!ticket.value.empty()) context.parts.hooks->happened(std::move(ticket));
+}
+
+void withdraw(HookContext context, HookTicket ticket) noexcept {
+  if (!ticket.value.empty()) context.parts.hooks->withdraw(std::move(ticket));
+}
+
+void log_upload(HookContext context, std::string_view event, const UploadInfo& upload,
+                const RequestHead& cause) noexcept {
+  const auto& logger = *context.parts.logger;
+  if (!logger.enabled(LogLevel::info)) return;
+  const auto size = upload.length ? std::to_string(*upload.length) : std::string("deferred");
+  context.parts.logger->log(
+      LogLevel::info, event,
+      {{"id", upload.id.str()}, {"size", size}, {"requestId", cause.request_id}});
+}
+
+}  // namespace tus::core

@@ -1,0 +1,29 @@
+// The places where the service talks to hooks, and what is counted and logged with them.
+#pragma once
+
+#include <tus/handler.h>
+
+#include <string_view>
+
+namespace tus::core {
+
+// What the helpers here need from the service; all of it outlives the calls.
+struct HookContext {
+  const HandlerParts& parts;
+  const HandlerOptions& options;
+};
+
+Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
+                                      const UploadInfo& upload, const RequestHead& cause);
+
+// The ticket is empty when nobody wants the event.
+Awaitable<Result<HookTicket>> promise_hook(HookContext context, HookEvent event,
+                                           const UploadInfo& upload, const RequestHead& cause);
+void happened(HookContext context, HookTicket ticket) noexcept;
+void withdraw(HookContext context, HookTicket ticket) noexcept;
+
+// One line in the log per change of an upload; `event` as in Logger::log.
+void log_upload(HookContext context, std::string_view event, const UploadInfo& upload,
+                const RequestHead& cause) noexcept;
+
+}  // namespace tus::core

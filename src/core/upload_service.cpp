@@ -1,0 +1,426 @@
+#include "core/upload_service.h"
+
+#include "core/id_generator.h"
+#include "core/limited_source.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+namespace tus::core {
+
+namespace {
+
+// A waiting request looks this often whether the holder has meanwhile turned into a finish job.
+constexpr std::chrono::milliseconds lock_slice{500};
+constexpr std::chrono::seconds finishing_retry_after{5};
+
+// The whole body, when all of it has arrived with the head: then one store call makes the upload.
+std::optional<std::span<const std::byte>> whole_body(BodySource& body) {
+  const auto here = body.buffered();
+  if (body.remaining() != here.size()) return std::nullopt;
+  return here;
+}
+
+void take_buffered(BodySource& body, std::size_t count) {
+  std::array<std::byte, 4096> sink;
+  while (count > 0) {
+    const auto taken = body.pull(std::span(sink).first(std::min(count, sink.size()))).bytes;
+    if (taken == 0) return;
+    count -= taken;
+  }
+}
+
+Awaitable<BodyState> expect_nothing(BodySource& body) {
+  LimitedSource nothing(body, 0);
+  std::byte sink{};
+  for (;;) {
+    const auto state = nothing.pull({&sink, 1}).state;
+    if (state != BodyState::open) co_return state;
+    co_await nothing.wait();
+  }
+}
+
+Outcome finishing_outcome() {
+  Outcome outcome{Error(ErrorCode::upload_finishing)};
+  outcome.retry_after = finishing_retry_after;
+  return outcome;
+}
+
+std::optional<Error> body_error(BodyState state, ErrorCode excess) {
+  if (state == BodyState::limit) return Error(excess);
+  auto code = error_of(state);
+  return code ? std::optional<Error>(*code) : std::nullopt;
+}
+
+Outcome refuse(ErrorCode code, const Upload& upload) {
+  Outcome outcome{Error(code)};
+  outcome.upload = upload.info();
+  return outcome;
+}
+
+}  // namespace
+
+UploadService::UploadService(const HandlerOptions& options, const HandlerParts& parts,
+                             asio::any_io_executor background)
+    : options_(options),
+      parts_(parts),
+      context_{parts, options},
+      jobs_(options, parts, std::move(background)) {}
+
+bool UploadService::needs_finish() const {
+  return parts_.store->capabilities().needs_finish || parts_.hooks->wants(HookEvent::pre_finish) ||
+         parts_.hooks->wants(HookEvent::post_finish);
+}
+
+Deadline UploadService::lock_deadline() const {
+  return Deadline::after(parts_.clock->now(), options_.acquire_lock_timeout);
+}
+
+Deadline UploadService::store_deadline() const {
+  return Deadline::after(parts_.clock->now(), options_.store_timeout);
+}
+
+// ---- create
+
+Awaitable<Result<UploadDraft>> UploadService::draft_upload(CreateCommand& command,
+                                                           const RequestHead& head,
+                                                           std::optional<Response>& hook_response) {
+  UploadDraft draft;
+  draft.length = command.length;
+  draft.raw_metadata = std::move(command.raw_metadata);
+  draft.metadata = std::move(command.metadata);
+  draft.raw_concat = std::move(command.raw_concat);
+  draft.finish = needs_finish() ? FinishState::pending : FinishState::derived;
+  if (!parts_.hooks->wants(HookEvent::pre_create)) co_return draft;
+
+  UploadInfo proposed;
+  proposed.length = draft.length;
+  proposed.raw_metadata = draft.raw_metadata;
+  proposed.metadata = draft.metadata;
+  auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
+  if (!reply) co_return fail(std::move(reply.error()));
+  hook_response = std::move(reply->response);
+  if (reply->reject) co_return fail(ErrorCode::upload_rejected);
+  if (reply->id) {
+    auto id = UploadId::parse(*reply->id);
+    if (!id) co_return fail(ErrorCode::internal, "pre-create chose an invalid id: " + *reply->id);
+    draft.id = std::move(*id);
+  }
+  if (reply->metadata) draft.metadata = std::move(*reply->metadata);
+  if (reply->storage) draft.storage = std::move(*reply->storage);
+  co_return draft;
+}
+
+Awaitable<Outcome> UploadService::create(CreateCommand command, Request request) {
+  protocol::LengthQuestion question;
+  question.declared_length = command.length;
+  question.max_size = options_.max_size;
+  if (command.with_content) question.content_length = request.head.content_length;
+  auto limit = protocol::check_length(question);
+  if (!limit) co_return Outcome(std::move(limit.error()));
+
+  const bool with_content = command.with_content;
+  std::optional<Response> hook_response;
+  auto draft = co_await draft_upload(command, request.head, hook_response);
+  if (!draft) {
+    Outcome outcome(std::move(draft.error()));
+    outcome.hook_response = std::move(hook_response);
+    co_return outcome;
+  }
+  std::optional<std::span<const std::byte>> first = std::span<const std::byte>();
+  if (with_content) first = whole_body(request.body);
+  auto held = co_await create_held(std::move(*draft), request, first);
+  if (!held) co_return Outcome(std::move(held.error()));
+
+  Outcome outcome;
+  if (!first) {
+    outcome = co_await receive(std::move(*held), request, *limit);
+  } else {
+    take_buffered(request.body, first->size());
+    parts_.metrics->bytes_received(first->size());
+    if (held->upload->info().has_all_bytes()) {
+      outcome = co_await complete(std::move(*held), request.head);
+    } else {
+      outcome = Outcome(held->upload->info());
+    }
+  }
+  if (!outcome.hook_response) outcome.hook_response = std::move(hook_response);
+  co_return outcome;
+}
+
+Awaitable<Result<HeldUpload>> UploadService::create_held(
+    UploadDraft draft, Request request, std::optional<std::span<const std::byte>> first) {
+  HeldUpload held;
+  held.keeper = std::make_shared<LeaseKeeper>();
+  const bool id_is_known_elsewhere = !draft.id.empty();
+  if (!id_is_known_elsewhere) draft.id = random_upload_id();
+  if (first && !id_is_known_elsewhere) {
+    held.lease = std::make_unique<FreshLease>();
+  } else {
+    auto lease = co_await parts_.locker->acquire(draft.id, lock_deadline(), held.keeper);
+    if (!lease) co_return fail(std::move(lease.error()));
+    held.lease = std::move(*lease);
+  }
+  const bool nobody_asks =
+      !parts_.hooks->wants(HookEvent::pre_finish) && !parts_.hooks->wants(HookEvent::post_finish);
+  const auto bytes = first.value_or(std::span<const std::byte>());
+  if (draft.finish == FinishState::pending && nobody_asks && draft.length == bytes.size()) {
+    draft.finish = FinishState::finished;
+  }
+  UploadInfo announced;
+  announced.id = draft.id;
+  announced.length = draft.length;
+  announced.raw_metadata = draft.raw_metadata;
+  announced.metadata = draft.metadata;
+  announced.storage = draft.storage;
+  auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, request.head);
+  if (!ticket) co_return fail(std::move(ticket.error()));
+  auto upload =
+      co_await parts_.store->create(std::move(draft), *held.lease, bytes, store_deadline());
+  if (!upload) {
+    withdraw(context_, std::move(*ticket));
+    co_return fail(std::move(upload.error()));
+  }
+  happened(context_, std::move(*ticket));
+  held.upload = std::move(*upload);
+  parts_.metrics->upload_created();
+  log_upload(context_, "UploadCreated", held.upload->info(), request.head);
+  co_return held;
+}
+
+// ---- append
+
+Awaitable<Outcome> UploadService::append(AppendCommand command, Request request) {
+  auto opened = co_await open_settled(command.id, request.head);
+  if (!opened) co_return std::move(opened.error());
+  HeldUpload held = std::move(*opened);
+
+  const auto& info = held.upload->info();
+  if (info.is_final) co_return refuse(ErrorCode::modify_final, *held.upload);
+  if (info.finish == FinishState::abandoned)
+    co_return Outcome(Error(ErrorCode::upload_finish_failed));
+  if (command.offset != info.offset) co_return refuse(ErrorCode::mismatched_offset, *held.upload);
+
+  protocol::LengthQuestion question;
+  question.offset = info.offset;
+  question.length = info.length;
+  question.declared_length = command.declared_length;
+  question.content_length = request.head.content_length;
+  question.max_size = options_.max_size;
+  auto limit = protocol::check_length(question);
+  if (!limit) co_return refuse(limit.error().code(), *held.upload);
+
+  if (info.finished()) co_return co_await append_to_finished(std::move(held), request);
+  auto ready = co_await prepare(held, *limit);
+  if (!ready) co_return Outcome(std::move(ready.error()));
+  co_return co_await receive(std::move(held), request, *limit);
+}
+
+Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request) {
+  const auto state = co_await expect_nothing(request.body);
+  if (state == BodyState::complete) co_return Outcome(held.upload->info());
+  co_return refuse(error_of(state).value_or(ErrorCode::internal), *held.upload);
+}
+
+Awaitable<Status> UploadService::prepare(HeldUpload& held, const protocol::LengthAnswer& limit) {
+  const auto& info = held.upload->info();
+  // Written by a server that had nothing to do at the end; this one has.
+  if (info.finish == FinishState::derived && needs_finish()) {
+    auto marked =
+        co_await held.upload->set_finish_state(*held.lease, FinishState::pending, store_deadline());
+    if (!marked) co_return marked;
+  }
+  if (limit.length && !info.length) {
+    co_return co_await held.upload->declare_length(*held.lease, *limit.length, store_deadline());
+  }
+  co_return Status{};
+}
+
+Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
+                                          protocol::LengthAnswer limit) {
+  std::optional<Error> ended;
+  if (request.head.has_body) {
+    const auto start = held.upload->info().offset;
+    auto moved = co_await move_body(held, request, limit.allowance);
+    parts_.metrics->bytes_received(moved.safe_offset - start);
+    ended = std::move(moved.error);
+    if (!ended) ended = body_error(moved.body, limit.excess);
+  }
+  if (held.upload->info().has_all_bytes() && !ended) {
+    co_return co_await complete(std::move(held), request.head);
+  }
+  Outcome outcome(held.upload->info());
+  outcome.error = std::move(ended);
+  co_return outcome;
+}
+
+Awaitable<AppendOutcome> UploadService::move_body(HeldUpload& held, Request request,
+                                                  std::optional<std::uint64_t> allowance) {
+  std::optional<LimitedSource> limited;
+  // A known length was checked against the allowance already.
+  if (allowance && !request.head.content_length) limited.emplace(request.body, *allowance);
+  BodySource& source = limited ? static_cast<BodySource&>(*limited) : request.body;
+  held.keeper->start_receiving(request.body);
+  const AppendRequest at(held.upload->info().offset);
+  // No deadline: a slow body that keeps moving may take hours; the source ends when it stalls.
+  auto moved = co_await held.upload->append(*held.lease, source, at, Deadline::never());
+  held.keeper->stop_receiving();
+  co_return moved;
+}
+
+// ---- finish
+
+Awaitable<Outcome> UploadService::complete(HeldUpload held, const RequestHead& head) {
+  const auto& info = held.upload->info();
+  if (!info.finished()) co_return co_await start_finish(std::move(held), head);
+  parts_.metrics->upload_finished();
+  log_upload(context_, "UploadFinished", info, head);
+  co_return Outcome(info);
+}
+
+Awaitable<Outcome> UploadService::start_finish(HeldUpload held, const RequestHead& head) {
+  auto job = jobs_.start(std::move(held), head);
+  if (!job) co_return finishing_outcome();
+  auto outcome = co_await join(job);
+  if (!outcome.error) outcome.hook_response = job->hook_response;
+  co_return outcome;
+}
+
+Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
+  const auto deadline = Deadline::after(parts_.clock->now(), options_.finish_wait);
+  if (!co_await job->done.wait(deadline)) co_return finishing_outcome();
+  if (job->result) co_return Outcome(job->upload);
+  if (job->result.error() == ErrorCode::upload_finishing) co_return finishing_outcome();
+  co_return Outcome(job->result.error());
+}
+
+// ---- opening, with everything that may stand in the way
+
+Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(UploadId id,
+                                                                          const RequestHead& head) {
+  for (;;) {
+    if (auto job = jobs_.find(id)) {
+      auto joined = co_await join(std::move(job));
+      if (joined.error) co_return std::unexpected(std::move(joined));
+    }
+    auto held = co_await open_held(id);
+    if (!held) {
+      if (jobs_.find(id)) continue;
+      co_return std::unexpected(Outcome(std::move(held.error())));
+    }
+    if (!held->upload->info().finishing()) co_return std::move(*held);
+    // All bytes are here, but whoever received them did not live to finish the upload.
+    auto finished = co_await start_finish(std::move(*held), head);
+    if (finished.error) co_return std::unexpected(std::move(finished));
+  }
+}
+
+Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id) {
+  HeldUpload held;
+  held.keeper = std::make_shared<LeaseKeeper>();
+  const auto last = lock_deadline();
+  for (;;) {
+    const auto slice = Deadline::after(parts_.clock->now(), lock_slice);
+    auto lease = co_await parts_.locker->acquire(id, last.sooner(slice), held.keeper);
+    if (lease) {
+      held.lease = std::move(*lease);
+      break;
+    }
+    const bool waited_in_vain =
+        lease.error() != ErrorCode::lock_timeout || last.passed(parts_.clock->now());
+    if (waited_in_vain || jobs_.find(id)) co_return fail(std::move(lease.error()));
+  }
+  auto upload = co_await parts_.store->open(std::move(id), *held.lease, store_deadline());
+  if (!upload) co_return fail(std::move(upload.error()));
+  held.upload = std::move(*upload);
+  co_return held;
+}
+
+// ---- inspect
+
+Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request request) {
+  if (!jobs_.find(command.id)) {
+    auto held_by_somebody = co_await parts_.locker->is_held(command.id);
+    if (!held_by_somebody) co_return Outcome(std::move(held_by_somebody.error()));
+    if (!*held_by_somebody) {
+      auto info = co_await parts_.store->inspect(command.id, store_deadline());
+      if (!info) co_return Outcome(std::move(info.error()));
+      if (info->finish == FinishState::abandoned) {
+        co_return Outcome(Error(ErrorCode::upload_finish_failed));
+      }
+      if (!info->finishing()) co_return Outcome(std::move(*info));
+    }
+  }
+  // Somebody writes, or a finish is due: the offset is only true once they are done.
+  auto held = co_await open_settled(std::move(command.id), request.head);
+  if (!held) co_return std::move(held.error());
+  const auto& info = held->upload->info();
+  if (info.finish == FinishState::abandoned)
+    co_return Outcome(Error(ErrorCode::upload_finish_failed));
+  co_return Outcome(info);
+}
+
+// ---- terminate
+
+Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request request) {
+  if (!parts_.store->capabilities().terminate) co_return Outcome(Error(ErrorCode::not_implemented));
+  auto held = co_await open_settled(std::move(command.id), request.head);
+  if (!held) co_return std::move(held.error());
+  auto& upload = *held->upload;
+  Outcome outcome;
+  if (parts_.hooks->wants(HookEvent::pre_terminate)) {
+    held->keeper->become_busy();
+    auto reply = co_await ask_hook(context_, HookEvent::pre_terminate, upload.info(), request.head);
+    held->keeper->become_idle();
+    if (!reply) co_return Outcome(std::move(reply.error()));
+    outcome.hook_response = std::move(reply->response);
+    if (reply->reject) {
+      outcome.error = Error(ErrorCode::termination_rejected);
+      co_return outcome;
+    }
+  }
+  auto ticket =
+      co_await promise_hook(context_, HookEvent::post_terminate, upload.info(), request.head);
+  if (!ticket) co_return Outcome(std::move(ticket.error()));
+  auto gone = co_await upload.terminate(*held->lease, store_deadline());
+  if (!gone) {
+    withdraw(context_, std::move(*ticket));
+    co_return Outcome(std::move(gone.error()));
+  }
+  happened(context_, std::move(*ticket));
+  parts_.metrics->upload_terminated();
+  log_upload(context_, "UploadTerminated", upload.info(), request.head);
+  co_return outcome;
+}
+
+// ---- after a restart
+
+Awaitable<void> UploadService::recover() {
+  if (!needs_finish()) co_return;
+  std::string cursor;
+  do {
+    auto page = co_await parts_.store->list(cursor, store_deadline());
+    if (!page) {
+      parts_.logger->log(LogLevel::error, "RecoveryFailed", {{"cause", page.error().detail()}});
+      co_return;
+    }
+    for (auto& id : page->ids) {
+      if (jobs_.closing()) co_return;
+      co_await finish_left_over(std::move(id));
+    }
+    cursor = std::move(page->next);
+  } while (!cursor.empty());
+}
+
+Awaitable<void> UploadService::finish_left_over(UploadId id) {
+  auto info = co_await parts_.store->inspect(id, store_deadline());
+  if (!info || !info->finishing() || jobs_.find(id)) co_return;
+  auto held = co_await open_held(id);
+  if (!held || !held->upload->info().finishing()) co_return;
+  // One after the other: a finish that hangs must not hide those behind it for long.
+  if (auto job = jobs_.start(std::move(*held), RequestHead())) co_await join(std::move(job));
+}
+
+}  // namespace tus::core

@@ -1,0 +1,72 @@
+// Carries out commands over the ports: lock -> load -> check -> write -> commit -> events, once for all
+// protocols and all stores.
+#pragma once
+
+#include "core/finish_jobs.h"
+#include "protocol/command.h"
+#include "protocol/limits.h"
+
+#include <tus/handler.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace tus::core {
+
+// The request behind a command. Everything in it outlives the call it is passed to.
+struct Request {
+  const RequestHead& head;
+  BodySource& body;
+};
+
+// Calls may come from any executor, concurrently.
+class UploadService {
+ public:
+  // `options` and `parts` (all set) must outlive the service. `background` runs finish jobs.
+  UploadService(const HandlerOptions& options, const HandlerParts& parts,
+                asio::any_io_executor background);
+
+  Awaitable<Outcome> create(CreateCommand command, Request request);
+  Awaitable<Outcome> append(AppendCommand command, Request request);
+  Awaitable<Outcome> inspect(InspectCommand command, Request request);
+  Awaitable<Outcome> terminate(TerminateCommand command, Request request);
+
+  // Starts the finish jobs of uploads that have all their bytes and were not finished when an earlier
+  // process ended.
+  Awaitable<void> recover();
+  Awaitable<void> close(Deadline deadline) { return jobs_.close(deadline); }
+
+ private:
+  Awaitable<Result<UploadDraft>> draft_upload(CreateCommand& command, const RequestHead& head,
+                                              std::optional<Response>& hook_response);
+  // `first`: the whole body, when it is here already.
+  Awaitable<Result<HeldUpload>> create_held(UploadDraft draft, Request request,
+                                            std::optional<std::span<const std::byte>> first);
+  Awaitable<Result<HeldUpload>> open_held(UploadId id);
+  // Opens an upload that is not in the middle of a finish, joining or starting one that is due.
+  Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head);
+  Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
+  Awaitable<Outcome> append_to_finished(HeldUpload held, Request request);
+  Awaitable<Outcome> receive(HeldUpload held, Request request, protocol::LengthAnswer limit);
+  Awaitable<AppendOutcome> move_body(HeldUpload& held, Request request,
+                                     std::optional<std::uint64_t> allowance);
+  Awaitable<Outcome> complete(HeldUpload held, const RequestHead& head);
+  Awaitable<Outcome> start_finish(HeldUpload held, const RequestHead& head);
+  Awaitable<Outcome> join(std::shared_ptr<FinishJobs::Job> job);
+  Awaitable<void> finish_left_over(UploadId id);
+
+  bool needs_finish() const;
+  Deadline lock_deadline() const;
+  Deadline store_deadline() const;
+
+  const HandlerOptions& options_;
+  const HandlerParts& parts_;
+  HookContext context_;
+  FinishJobs jobs_;
+};
+
+}  // namespace tus::core
