@@ -42,8 +42,8 @@ target_compile_definitions(tus_flags INTERFACE _GLIBCXX_ASSERTIONS $<$<BOOL:${BU
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(tus_flags INTERFACE
-    -Wshadow-all -Wimplicit-int-conversion -Wshorten-64-to-32 -Wthread-safety -Wloop-analysis -Wheader-hygiene
-    -Wunreachable-code-return
+    -Wimplicit-int-conversion -Wshorten-64-to-32 -Wthread-safety -Wloop-analysis -Wheader-hygiene
+    -Wunreachable-code-return -Wsuggest-override -Wzero-as-null-pointer-constant -Wrange-loop-analysis
     # Options are passed as structs with defaults: naming only some members is the point.
     -Wno-missing-designated-field-initializers
     # Lets ccache recognise an unchanged precompiled header.
