@@ -1,0 +1,33 @@
+#include <tus/testing/fake_exchange.h>
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+namespace testing {
+
+FakeExchange::FakeExchange(RequestHead head, BodyScript script)
+    : head_(std::move(head)), body_(script) {
+  head_.content_length = script.announced;
+  const bool nothing_comes = script.pieces.empty() && script.end == BodyState::complete;
+  head_.has_body = script.announced ? *script.announced > 0 : !nothing_comes;
+}
+
+Awaitable<void> FakeExchange::send_interim(int status, Fields fields) {
+  Response response(status);
+  response.fields = std::move(fields);
+  interim_.push_back(std::move(response));
+  co_return;
+}
+
+Awaitable<void> FakeExchange::send_final(Response response) {
+  EXPECT_FALSE(final_.has_value()) << "a request is answered once";
+  final_ = std::move(response);
+  co_return;
+}
+
+}  // namespace testing
+
+TUS_NAMESPACE_END
