@@ -3,6 +3,7 @@
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers json)
 find_package(spdlog REQUIRED CONFIG)
+find_package(prometheus-cpp REQUIRED CONFIG)
 if(TUS_BUILD_TESTS)
   find_package(GTest REQUIRED CONFIG)
 endif()

@@ -56,8 +56,9 @@ class TUS_EXPORT Handler {
   // throw for anything a client or a store does.
   Awaitable<void> handle(Exchange& exchange);
 
-  // Takes up finishes that an earlier process left behind. Call once, before or while serving.
-  Awaitable<void> recover();
+  // Takes up, in the background, finishes that an earlier process left behind. Call once, before or
+  // while serving.
+  void recover();
 
   // No new finish is started, running ones are waited for until the deadline. After it only the
   // destructor may be called.

@@ -128,7 +128,7 @@ Handler::Handler(HandlerOptions options, HandlerParts parts, asio::any_io_execut
 Handler::~Handler() = default;
 
 Awaitable<void> Handler::handle(Exchange& exchange) { return impl_->handle(exchange); }
-Awaitable<void> Handler::recover() { return impl_->service().recover(); }
+void Handler::recover() { impl_->service().start_recovery(); }
 Awaitable<void> Handler::close(Deadline deadline) { return impl_->service().close(deadline); }
 std::string Handler::extensions() const { return impl_->protocol().extensions(); }
 

@@ -67,7 +67,16 @@ UploadService::UploadService(const HandlerOptions& options, const HandlerParts& 
     : options_(options),
       parts_(parts),
       context_{parts, options},
-      jobs_(options, parts, std::move(background)) {}
+      background_(background),
+      jobs_(options, parts, background),
+      recovery_([&parts](std::exception_ptr) {
+        parts.logger->log(LogLevel::error, "RecoveryThrew", {});
+      }) {}
+
+Awaitable<void> UploadService::close(Deadline deadline) {
+  co_await jobs_.close(deadline);
+  co_await recovery_.close(deadline);
+}
 
 bool UploadService::needs_finish() const {
   return parts_.store->capabilities().needs_finish || parts_.hooks->wants(HookEvent::pre_finish) ||
@@ -397,8 +406,11 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
 
 // ---- after a restart
 
+void UploadService::start_recovery() {
+  if (needs_finish()) recovery_.spawn(background_, recover());
+}
+
 Awaitable<void> UploadService::recover() {
-  if (!needs_finish()) co_return;
   std::string cursor;
   do {
     auto page = co_await parts_.store->list(cursor, store_deadline());

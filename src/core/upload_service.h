@@ -37,8 +37,8 @@ class UploadService {
 
   // Starts the finish jobs of uploads that have all their bytes and were not finished when an earlier
   // process ended.
-  Awaitable<void> recover();
-  Awaitable<void> close(Deadline deadline) { return jobs_.close(deadline); }
+  void start_recovery();
+  Awaitable<void> close(Deadline deadline);
 
  private:
   Awaitable<Result<UploadDraft>> draft_upload(CreateCommand& command, const RequestHead& head,
@@ -57,6 +57,7 @@ class UploadService {
   Awaitable<Outcome> complete(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> start_finish(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> join(std::shared_ptr<FinishJobs::Job> job);
+  Awaitable<void> recover();
   Awaitable<void> finish_left_over(UploadId id);
 
   bool needs_finish() const;
@@ -66,7 +67,9 @@ class UploadService {
   const HandlerOptions& options_;
   const HandlerParts& parts_;
   HookContext context_;
+  asio::any_io_executor background_;
   FinishJobs jobs_;
+  TaskGroup recovery_;
 };
 
 }  // namespace tus::core
