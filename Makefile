@@ -11,6 +11,7 @@ help:
 	@echo 'make build   the release binary: build/release/tusd'
 	@echo 'make check   the quick inner loop: dev build (ASan, UBSan), unit and contract tests, layers and style'
 	@echo 'make test    everything, as CI runs it'
+	@echo 'make bench   CPU, rate and memory of the release against a bare loop (more flags: ARGS="--dir /dev/shm")'
 	@echo 'make format  clang-format over all sources'
 	@echo 'make clean   remove build/'
 
@@ -36,6 +37,10 @@ check:
 test:
 	@tools/install_deps build test
 	@tools/run_all_tests
+
+.PHONY: bench
+bench: build
+	@bench/run $(ARGS)
 
 .PHONY: format
 format:
