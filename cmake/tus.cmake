@@ -10,9 +10,9 @@
 #       A contract suite run over one backend, ctest label `contract`.
 #   tus_test(<name> LABELS ... SOURCES ... LAYERS ... [LIBS ...] [THREADED] [TIMEOUT s])
 #       Any other compiled test (conformance, ...).
-#   tus_e2e_test(<name> COMMAND ... [THREADED] [TIMEOUT s] [ENVIRONMENT ...])
+#   tus_e2e_test(<name> COMMAND ... [SERIAL] [THREADED] [TIMEOUT s] [ENVIRONMENT ...])
 #       Runs a command against the built server; TUSD_BINARY in its environment is the path of tusd. Label `e2e`.
-#       Also registered in the release preset.
+#       Also registered in the release preset. SERIAL: runs while no other test does (it measures time).
 #   tus_fuzz_target(<name> SOURCES ... LAYERS ... [SEEDS <folder>])
 #       A libFuzzer target. In the dev preset its seeds are replayed as a unit test.
 #   tus_link_layers(<target> <layers> ...)
@@ -185,7 +185,10 @@ function(tus_contract_test name)
 endfunction()
 
 function(tus_e2e_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "THREADED" "TIMEOUT" "COMMAND;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL;THREADED" "TIMEOUT" "COMMAND;ENVIRONMENT")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "e2e_${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
@@ -195,7 +198,7 @@ function(tus_e2e_test name)
     list(APPEND labels threaded)
     add_dependencies(threaded_tests tusd)
   endif()
-  set_tests_properties(e2e_${name} PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT}
+  set_tests_properties(e2e_${name} PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${arg_SERIAL}
     ENVIRONMENT "${TUS_TEST_ENVIRONMENT};TUSD_BINARY=$<TARGET_FILE:tusd>;${arg_ENVIRONMENT}")
 endfunction()
 
