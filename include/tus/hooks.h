@@ -36,7 +36,8 @@ struct HookReply {
   HookReply() = default;
 
   bool reject = false;                                        // pre_create, pre_terminate
-  std::optional<Response> response;                           // merged into ours
+  // Merged into ours: a status of 0 and an empty body keep ours, fields are added or replaced.
+  std::optional<Response> response;
   std::optional<std::string> id;                              // pre_create; validated by the caller
   std::optional<Metadata> metadata;                           // pre_create
   std::optional<std::map<std::string, std::string>> storage;  // pre_create

@@ -57,7 +57,7 @@ struct Outcome {
   // be true: a creation whose body broke, an append that a full disk cut short.
   std::optional<UploadInfo> upload;
   std::optional<std::chrono::seconds> retry_after;
-  std::optional<Response> hook_response;  // merged over ours
+  std::optional<Response> hook_response;  // merged over ours, see HookReply
 };
 
 TUS_NAMESPACE_END

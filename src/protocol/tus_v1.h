@@ -26,7 +26,8 @@ class TusV1 {
   explicit TusV1(TusOptions options);
 
   // The command that a request asks for, or the finished response that rejects it (412, 404, 405, 400,
-  // 413, 415, 501). Looks at nothing but the head; touches no upload.
+  // 415, 501). Looks at nothing but the head; touches no upload. Lengths are measured by the service,
+  // which knows the upload (see limits.h).
   std::expected<Command, Response> plan(const RequestHead& head) const;
 
   // The answer to a command that was carried out, or failed.
