@@ -64,6 +64,10 @@ struct ScriptSource::State {
 };
 
 ScriptSource::ScriptSource(BodyScript script) : state_(std::make_unique<State>(std::move(script))) {
+  auto& pieces = state_->script.pieces;
+  while (state_->next < std::min(state_->script.arrived, pieces.size())) {
+    state_->here += pieces[state_->next++];
+  }
   state_->end_when_over();
 }
 

@@ -11,7 +11,7 @@
 namespace tus {
 namespace {
 
-TEST(BlockingPool, RunsEveryJobOnceAlsoThoseLeftAtTheEnd) {  // [RUN-3]
+TEST(BlockingPool, RunsEveryJobOnceAlsoThoseLeftAtTheEnd) {  // [LOOP-3]
   std::atomic<int> ran = 0;
   {
     auto pool = make_blocking_pool(3);
@@ -37,7 +37,7 @@ TEST(BlockingPool, ScratchBelongsToOneWorker) {
   EXPECT_NE(a.data(), b.data());
 }
 
-TEST(BlockingPool, IsCrowdedOnlyWhileJobsWait) {  // [RUN-4]
+TEST(BlockingPool, IsCrowdedOnlyWhileJobsWait) {  // [LOOP-4]
   auto pool = make_blocking_pool(1);
   EXPECT_FALSE(pool->is_crowded());
   std::promise<void> started;

@@ -14,7 +14,7 @@
 namespace tus {
 namespace {
 
-TEST(EventLoops, EveryExecutorHasItsOwnThread) {  // [RUN-1]
+TEST(EventLoops, EveryExecutorHasItsOwnThread) {  // [LOOP-1]
   EventLoops loops(3);
   std::set<std::thread::id> threads;
   for (auto& executor : loops.executors()) {
@@ -41,7 +41,7 @@ TEST(EventLoops, StopLeavesNothingRunningAndMayBeRepeated) {
   EXPECT_FALSE(ran);
 }
 
-TEST(EventLoops, WaitsThatOwnThingsOfOtherLoopsAreDropped) {  // [RUN-2]
+TEST(EventLoops, WaitsThatOwnThingsOfOtherLoopsAreDropped) {  // [LOOP-2]
   // Each handler owns a timer of the other loop, so no order of destruction is right by itself.
   auto loops = std::make_unique<EventLoops>(2);
   auto executors = loops->executors();

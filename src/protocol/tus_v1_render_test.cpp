@@ -120,7 +120,7 @@ TEST(tus_v1_render, errors_of_an_append_tell_the_offset_that_is_true) {
             "404\n" + common + text_type + "\nERR_UPLOAD_NOT_FOUND: upload not found\n");
 }
 
-// [FIN-1] While a finish runs nobody may take the upload for finished.
+// [FIN-3] While a finish runs nobody may take the upload for finished.
 TEST(tus_v1_render, a_finishing_upload_has_no_offset) {
   const auto outcome = failed(ErrorCode::upload_finishing, upload(10, 10));
   const std::string body =

@@ -24,6 +24,7 @@ struct BodyScript {
   static BodyScript chunked(const std::string& bytes, std::size_t piece);
 
   std::vector<std::string> pieces;
+  std::size_t arrived = 0;  // so many pieces are here with the head, before anybody waits
   // Before the piece with this index (or the end) the body is silent until it is released or ended
   // from outside.
   std::optional<std::size_t> hold_before;
