@@ -1,0 +1,116 @@
+#include "stores/file/context.h"
+
+#include <chrono>
+#include <cstring>
+#include <dirent.h>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace tus::file_store {
+
+namespace {
+
+// Left behind by a process that died between writing a temporary file and renaming it.
+constexpr std::chrono::hours leftover_age{24};
+
+std::string kernel_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+Result<Fd> open_directory(FileIo& io, const std::filesystem::path& path, mode_t perms) {
+  std::string whole = path.string();
+  for (auto slash = whole.find('/', 1); slash != std::string::npos;
+       slash = whole.find('/', slash + 1)) {
+    // What stands in the way shows up when the directory is opened.
+    (void)io.make_directory({AT_FDCWD, whole.substr(0, slash)}, perms);
+  }
+  if (auto made = io.make_directory({AT_FDCWD, whole}, perms); !made) return fail(made.error());
+  return io.open({AT_FDCWD, whole}, O_RDONLY | O_DIRECTORY);
+}
+
+// The directory of the temporary files; old ones in it are removed.
+Result<Fd> open_temporary(FileIo& io, int root, mode_t perms) {
+  for (const char* name : {".tusd", ".tusd/tmp"}) {
+    if (auto made = io.make_directory({root, name}, perms); !made) return fail(made.error());
+  }
+  auto fd = io.open({root, ".tusd/tmp"}, O_RDONLY | O_DIRECTORY);
+  if (!fd) return fd;
+  auto entries = io.open({fd->get(), "."}, O_RDONLY | O_DIRECTORY);
+  if (!entries) return entries;
+  DIR* directory = ::fdopendir(::dup(entries->get()));
+  if (!directory) return fd;
+  auto oldest =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() - leftover_age);
+  while (auto* entry = ::readdir(directory)) {
+    struct stat found;
+    bool file = ::fstatat(fd->get(), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(found.st_mode);
+    if (file && found.st_mtime < oldest) (void)io.remove({fd->get(), entry->d_name});
+  }
+  ::closedir(directory);
+  return fd;
+}
+
+RecordOptions record_options(const FileStoreOptions& options, const Machine& machine) {
+  RecordOptions record;
+  record.fsync = options.fsync;
+  record.file_perms = options.file_perms;
+  record.boot_id = machine.boot_id;
+  return record;
+}
+
+std::unexpected<Error> unusable(const std::string& path, const Error& why) {
+  return fail(ErrorCode::store_unavailable,
+              "the upload directory " + path + " cannot be used: " + why.detail());
+}
+
+}  // namespace
+
+Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
+                 std::shared_ptr<Clock> c, std::shared_ptr<Logger> l, Fd root, std::string path,
+                 Fd temporary)
+    : options(std::move(o)),
+      machine(std::move(m)),
+      pool(std::move(p)),
+      clock(std::move(c)),
+      logger(std::move(l)),
+      io(*machine.calls),
+      layout(io, std::move(root), std::move(path), options.dir_perms),
+      records(io, layout, std::move(temporary), record_options(options, machine)) {
+  if (options.fsync != FsyncPolicy::finish) return;
+  DurableOptions durable{options.durable_bytes, options.durable_interval};
+  keeper.emplace(io, records, durable, *clock, *logger);
+  if (machine.background_thread) keeper->start_thread();
+}
+
+Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine machine,
+                                              std::shared_ptr<BlockingPool> pool,
+                                              std::shared_ptr<Clock> clock,
+                                              std::shared_ptr<Logger> logger) {
+  std::error_code no_cwd;
+  auto path = std::filesystem::absolute(options.directory, no_cwd).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  FileIo io(*machine.calls);
+  auto root = open_directory(io, path, options.dir_perms);
+  if (!root) return unusable(path, root.error());
+  auto temporary = open_temporary(io, root->get(), options.dir_perms);
+  if (!temporary) return unusable(path, temporary.error());
+
+  if (machine.boot_id.empty()) machine.boot_id = kernel_boot_id();
+  if (machine.boot_id.empty()) {
+    // Without it every start looks like the same one, so nothing ever falls back.
+    machine.boot_id = "unknown";
+    logger->log(LogLevel::warn, "BootIdUnknown", {});
+  }
+  auto context = std::make_unique<Context>(std::move(options), std::move(machine), std::move(pool),
+                                           std::move(clock), std::move(logger), *std::move(root),
+                                           path, *std::move(temporary));
+  if (auto probed = context->records.probe(); !probed) return unusable(path, probed.error());
+  return context;
+}
+
+}  // namespace tus::file_store

@@ -1,0 +1,51 @@
+// What the uploads of one file store share.
+#pragma once
+
+#include "stores/file/durable.h"
+#include "stores/file/file_io.h"
+#include "stores/file/layout.h"
+#include "stores/file/records.h"
+
+#include <tus/blocking_pool.h>
+#include <tus/clock.h>
+#include <tus/file_store.h>
+#include <tus/logger.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace tus::file_store {
+
+// What a test replaces; the defaults are the machine's.
+struct Machine {
+  std::shared_ptr<Syscalls> calls = std::make_shared<Syscalls>();
+  std::string boot_id;            // empty: asked from the kernel
+  bool background_thread = true;  // false: somebody calls keeper->sync_due()
+};
+
+struct Context {
+  Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p, std::shared_ptr<Clock> c,
+          std::shared_ptr<Logger> l, Fd root, std::string path, Fd temporary);
+
+  bool always() const noexcept { return options.fsync == FsyncPolicy::always; }
+  bool off() const noexcept { return options.fsync == FsyncPolicy::off; }
+
+  FileStoreOptions options;
+  Machine machine;
+  std::shared_ptr<BlockingPool> pool;
+  std::shared_ptr<Clock> clock;
+  std::shared_ptr<Logger> logger;
+  FileIo io;
+  Layout layout;
+  Records records;
+  std::optional<DurableKeeper> keeper;  // fsync=finish
+};
+
+// Opens the directory, makes what is missing in it, and probes it for writing.
+Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine machine,
+                                              std::shared_ptr<BlockingPool> pool,
+                                              std::shared_ptr<Clock> clock,
+                                              std::shared_ptr<Logger> logger);
+
+}  // namespace tus::file_store

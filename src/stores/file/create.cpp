@@ -1,0 +1,118 @@
+#include "stores/file/create.h"
+
+#include <utility>
+
+namespace tus::file_store {
+
+namespace {
+
+InfoFile file_of(Context& context, UploadDraft draft, std::uint64_t offset) {
+  InfoFile file;
+  auto& info = file.info;
+  info.id = std::move(draft.id);
+  info.length = draft.length;
+  info.offset = offset;
+  info.raw_metadata = std::move(draft.raw_metadata);
+  info.metadata = std::move(draft.metadata);
+  info.raw_concat = std::move(draft.raw_concat);
+  info.is_partial = draft.is_partial;
+  info.storage = std::move(draft.storage);
+  info.finish = draft.finish;
+  context.layout.describe(info);
+  if (!context.off() && info.finish != FinishState::finished) {
+    auto safe = context.always() ? offset : 0;
+    file.durable = DurableMark{safe, context.records.boot_id(), context.always()};
+  }
+  return file;
+}
+
+// ENOENT on the way to a new file means that our directory is gone, not the upload.
+std::unexpected<Error> not_made(const Error& error) {
+  if (!(error == ErrorCode::upload_not_found)) return fail(error);
+  return fail(ErrorCode::store_unavailable, error.detail());
+}
+
+class Creation {
+ public:
+  Creation(Context& context, const InfoFile& file, std::span<std::byte> scratch)
+      : context_(context), file_(file), scratch_(scratch) {}
+
+  // `locked`: the id is under a lease, so that nobody else is making it now.
+  Status make(const UploadDraft& wishes, bool locked, std::span<const std::byte> first) {
+    auto place = context_.layout.data_file(wishes.id, wishes.storage, Layout::Missing::make);
+    if (!place) return not_made(place.error());
+    bool usual = context_.layout.is_default(wishes.id, wishes.storage);
+    auto data = open_new(place->name, locked && usual);
+    if (!data) return not_made(data.error());
+    auto done = fill(data->get(), first);
+    if (done && !usual) done = make_record_directory();
+    if (done) done = make_record(locked);
+    if (done && safe_before_answer()) done = sync_names();
+    if (!done) (void)context_.io.remove(place->name);
+    return done;
+  }
+
+ private:
+  bool safe_before_answer() const {
+    if (context_.off()) return false;
+    return context_.always() || file_.info.finish == FinishState::finished;
+  }
+
+  Result<Fd> open_new(const Name& name, bool may_take_over) {
+    constexpr int flags = O_WRONLY | O_CREAT | O_NOFOLLOW;
+    auto data = context_.io.open(name, flags | O_EXCL, context_.options.file_perms);
+    if (data || !may_take_over || !(data.error() == ErrorCode::upload_exists)) return data;
+    // Data without a record: a creation that was cut off. Nobody was ever told of it.
+    auto record = context_.layout.info_file(file_.info.id);
+    if (!record || context_.io.size(record->name, AT_SYMLINK_NOFOLLOW)) return data;
+    return context_.io.open(name, flags | O_TRUNC, context_.options.file_perms);
+  }
+
+  Status fill(int data, std::span<const std::byte> first) {
+    if (auto written = context_.io.write(data, 0, first); !written) return written;
+    return safe_before_answer() ? context_.io.sync_data(data) : Status();
+  }
+
+  Status make_record_directory() {
+    auto place = context_.layout.info_file(file_.info.id, Layout::Missing::make);
+    return place ? Status() : Status(not_made(place.error()));
+  }
+
+  Status make_record(bool locked) {
+    auto done = context_.records.create(file_);
+    if (done || !locked || !(done.error() == ErrorCode::upload_exists)) return done;
+    // We have just made the data file, so that a record which expects its data there is the rest of a
+    // termination that was cut off.
+    auto other = context_.records.read(file_.info.id, scratch_);
+    if (!other || !context_.layout.is_default(file_.info.id, other->info.storage)) return done;
+    if (auto removed = context_.records.remove(file_.info.id); !removed) return removed;
+    return context_.records.create(file_);
+  }
+
+  Status sync_names() {
+    auto done = context_.layout.sync_directories(file_.info.id);
+    if (!done) (void)context_.records.remove(file_.info.id);
+    return done;
+  }
+
+  Context& context_;
+  const InfoFile& file_;
+  std::span<std::byte> scratch_;
+};
+
+}  // namespace
+
+Result<Loaded> create_files(Context& context, UploadDraft draft, const Lease& lease,
+                            std::span<const std::byte> first, std::span<std::byte> scratch) {
+  if (lease.lost()) return fail(ErrorCode::lease_lost);
+  UploadDraft wishes;
+  wishes.id = draft.id;
+  wishes.storage = draft.storage;
+  auto file = file_of(context, std::move(draft), first.size());
+  Creation creation(context, file, scratch);
+  auto made = creation.make(wishes, lease.token() != 0, first);
+  if (!made) return fail(made.error());
+  return Loaded{std::move(file), first.size()};
+}
+
+}  // namespace tus::file_store

@@ -1,0 +1,160 @@
+#include "stores/file/durable.h"
+
+#include <algorithm>
+
+namespace tus::file_store {
+
+namespace {
+constexpr std::size_t scratch_size = 64 << 10;
+}
+
+DurableKeeper::DurableKeeper(FileIo& io, Records& records, DurableOptions options, Clock& clock,
+                             Logger& logger)
+    : io_(io), records_(records), options_(options), clock_(clock), logger_(logger) {}
+
+DurableKeeper::~DurableKeeper() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<Unsafe> DurableKeeper::find(const UploadId& id) {
+  std::lock_guard lock(mutex_);
+  auto it = unsafe_.find(id);
+  return it == unsafe_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<Unsafe> DurableKeeper::entry(const UploadId& id, std::uint64_t durable) {
+  if (auto known = find(id)) return known;
+  auto made = std::make_shared<Unsafe>(id);
+  made->durable = durable;
+  return made;
+}
+
+void DurableKeeper::wrote(const std::shared_ptr<Unsafe>& upload, std::uint64_t written) {
+  upload->written = written;
+  if (!upload->queued.exchange(true)) {
+    std::lock_guard lock(mutex_);
+    upload->since = clock_.now();
+    unsafe_[upload->id] = upload;
+  }
+  if (written - upload->durable < options_.bytes || upload->urgent.exchange(true)) return;
+  {
+    std::lock_guard lock(mutex_);
+    hurry_ = true;
+  }
+  wake_.notify_all();
+}
+
+void DurableKeeper::forget(const UploadId& id) {
+  std::lock_guard lock(mutex_);
+  unsafe_.erase(id);
+}
+
+std::vector<std::shared_ptr<Unsafe>> DurableKeeper::due(std::chrono::steady_clock::time_point now) {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Unsafe>> found;
+  for (const auto& [id, upload] : unsafe_) {
+    if (upload->urgent || now - upload->since >= options_.interval) found.push_back(upload);
+  }
+  return found;
+}
+
+void DurableKeeper::sync_due(std::chrono::steady_clock::time_point now) {
+  std::lock_guard round(one_round_);
+  for (const auto& upload : due(now)) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return;
+    }
+    sync(upload);
+  }
+}
+
+bool DurableKeeper::sync_all(Deadline deadline) {
+  std::lock_guard round(one_round_);
+  std::vector<std::shared_ptr<Unsafe>> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, upload] : unsafe_) all.push_back(upload);
+  }
+  bool safe = true;
+  for (const auto& upload : all) {
+    if (deadline.passed(clock_.now())) return false;
+    safe = sync(upload) && safe;
+  }
+  return safe;
+}
+
+bool DurableKeeper::sync(const std::shared_ptr<Unsafe>& upload) {
+  // Whoever writes from here on puts the upload back in the line.
+  upload->queued = false;
+  upload->urgent = false;
+  auto result = sync_data(*upload);
+
+  std::lock_guard lock(mutex_);
+  auto it = unsafe_.find(upload->id);
+  if (it == unsafe_.end() || it->second != upload) return true;
+  if (result == Synced::failed) upload->queued = true;
+  if (result == Synced::gone || !upload->queued) {
+    unsafe_.erase(it);
+  } else {
+    upload->since = clock_.now();
+  }
+  return result != Synced::failed;
+}
+
+DurableKeeper::Synced DurableKeeper::sync_data(Unsafe& upload) {
+  scratch_.resize(scratch_size);
+  std::uint64_t written = upload.written;
+  auto loaded = records_.load(upload.id, scratch_);
+  if (!loaded && loaded.error() == ErrorCode::upload_not_found) return Synced::gone;
+  auto done = loaded ? Status() : Status(fail(loaded.error()));
+  if (done) {
+    auto data = records_.open_data(loaded->file, O_RDONLY);
+    done = data ? io_.sync_data(data->get()) : Status(fail(data.error()));
+  }
+  if (done) done = record(upload, written);
+  if (done) {
+    upload.durable = written;
+    return Synced::safe;
+  }
+  if (done.error() == ErrorCode::upload_not_found) return Synced::gone;
+  logger_.log(LogLevel::warn, "DurableSyncFailed",
+              {{"id", upload.id.str()}, {"error", done.error().detail()}});
+  return Synced::failed;
+}
+
+// Read again under the mutex: the upload may have changed its record during the long sync.
+Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written) {
+  std::lock_guard lock(records_.mutex_of(upload.id));
+  auto loaded = records_.load(upload.id, scratch_);
+  if (!loaded) return fail(loaded.error());
+  auto& file = loaded->file;
+  if (file.info.finish == FinishState::finished) return {};
+  auto safe = std::min(written, file.info.offset);
+  file.durable = DurableMark{safe, records_.boot_id(), false};
+  return records_.replace(file);
+}
+
+void DurableKeeper::start_thread() { thread_ = std::thread(&DurableKeeper::run, this); }
+
+void DurableKeeper::run() {
+  // Late by at most a tenth of the interval, and no busier than that when it is very short.
+  auto pause =
+      std::max<std::chrono::milliseconds>(options_.interval / 10, std::chrono::milliseconds(5));
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait_for(lock, pause, [this] { return stopping_ || hurry_; });
+    hurry_ = false;
+    if (stopping_) return;
+    lock.unlock();
+    sync_due(clock_.now());
+    lock.lock();
+  }
+}
+
+}  // namespace tus::file_store

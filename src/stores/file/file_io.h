@@ -1,0 +1,72 @@
+// Descriptors and file operations with the errors of the store.
+#pragma once
+
+#include "stores/file/syscalls.h"
+
+#include <tus/error.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tus::file_store {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  ~Fd() { reset(); }
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  void reset() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+// What a failed system call means for an upload; `what` and `path` are for the log.
+Error error_of_errno(int code, std::string_view what, std::string_view path);
+
+// A name in an open directory. An absolute name ignores the directory.
+struct Name {
+  int dir;
+  std::string leaf;
+};
+
+class FileIo {
+ public:
+  explicit FileIo(Syscalls& calls) noexcept : calls_(calls) {}
+
+  // O_CLOEXEC is added. ENOENT is upload_not_found, EEXIST upload_exists.
+  Result<Fd> open(const Name& name, int flags, mode_t mode = 0);
+  // Fills `into` as far as the file reaches.
+  Result<std::size_t> read(int fd, std::uint64_t at, std::span<std::byte> into);
+  Status write(int fd, std::uint64_t at, std::span<const std::byte> bytes);
+  // Size of a regular file; anything else is upload_damaged.
+  Result<std::uint64_t> size(const Name& name, int flags);
+  Result<std::uint64_t> size(int fd);
+  Status truncate(int fd, std::uint64_t size);
+  Status sync_data(int fd);
+  Status sync_directory(int fd);
+  // A hint: failures show up in sync_data.
+  void start_writeback(int fd, std::uint64_t from, std::uint64_t count) noexcept;
+  // A directory that is there already is fine.
+  Status make_directory(const Name& name, mode_t mode);
+  Status rename(const Name& from, const Name& to);
+  // A file that is gone already is fine.
+  Status remove(const Name& name);
+
+ private:
+  Syscalls& calls_;
+};
+
+}  // namespace tus::file_store

@@ -1,0 +1,135 @@
+#include "stores/file/file_store.h"
+
+#include "async/run_blocking.h"
+#include "stores/file/create.h"
+#include "stores/file/file_upload.h"
+#include "stores/file/scan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tus::file_store {
+
+namespace {
+
+constexpr std::size_t page_size = 4096;
+
+class FileReadStream final : public ReadStream {
+ public:
+  FileReadStream(Context& context, Fd data, ByteRange range)
+      : context_(context), data_(std::move(data)), at_(range.first), left_(range.count) {}
+
+  Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline) override {
+    auto wanted = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_)));
+    if (wanted.empty()) co_return 0;
+    auto job = [&](std::span<std::byte>) { return context_.io.read(data_.get(), at_, wanted); };
+    auto done = co_await run_blocking(*context_.pool, job);
+    if (done) {
+      at_ += *done;
+      left_ -= *done;
+    }
+    co_return done;
+  }
+
+ private:
+  Context& context_;
+  Fd data_;
+  std::uint64_t at_;
+  std::uint64_t left_;
+};
+
+}  // namespace
+
+StoreCapabilities FileStore::capabilities() const noexcept {
+  StoreCapabilities can;
+  can.staged_append = true;
+  can.needs_finish = !context_->off();
+  return can;
+}
+
+Awaitable<Result<std::unique_ptr<Upload>>> FileStore::create(UploadDraft draft, const Lease& lease,
+                                                             std::span<const std::byte> first,
+                                                             Deadline) {
+  auto job = [&](std::span<std::byte> scratch) {
+    return create_files(*context_, std::move(draft), lease, first, scratch);
+  };
+  auto made = co_await run_blocking(*context_->pool, job);
+  if (!made) co_return fail(made.error());
+  std::shared_ptr<Unsafe> unsafe;
+  const auto& info = made->file.info;
+  if (context_->keeper && info.finish != FinishState::finished) {
+    unsafe = context_->keeper->entry(info.id, 0);
+    context_->keeper->wrote(unsafe, info.offset);
+  }
+  co_return std::make_unique<FileUpload>(*context_, *std::move(made), std::move(unsafe));
+}
+
+Awaitable<Result<std::unique_ptr<Upload>>> FileStore::open(UploadId id, const Lease& lease,
+                                                           Deadline) {
+  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  // Before the record is read: see DurableKeeper::find.
+  auto unsafe = context_->keeper ? context_->keeper->find(id) : nullptr;
+  auto job = [&](std::span<std::byte> scratch) { return context_->records.load(id, scratch); };
+  auto loaded = co_await run_blocking(*context_->pool, job);
+  if (!loaded) co_return fail(loaded.error());
+  co_return std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
+}
+
+Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return context_->records.load(id, scratch); };
+  auto loaded = co_await run_blocking(*context_->pool, job);
+  if (!loaded) co_return fail(loaded.error());
+  co_return std::move(loaded->file.info);
+}
+
+Awaitable<Result<std::unique_ptr<ReadStream>>> FileStore::read(UploadId id, ByteRange range,
+                                                               Deadline) {
+  auto job = [&](std::span<std::byte> scratch) -> Result<Fd> {
+    auto file = context_->records.read(id, scratch);
+    if (!file) return fail(file.error());
+    return context_->records.open_data(*file, O_RDONLY);
+  };
+  auto data = co_await run_blocking(*context_->pool, job);
+  if (!data) co_return fail(data.error());
+  co_return std::make_unique<FileReadStream>(*context_, *std::move(data), range);
+}
+
+Awaitable<Result<ListPage>> FileStore::list(std::string cursor, Deadline) {
+  auto job = [&](std::span<std::byte>) {
+    return list_ids(context_->layout.root(), cursor, page_size);
+  };
+  co_return co_await run_blocking(*context_->pool, job);
+}
+
+Awaitable<Result<StoreUsage>> FileStore::usage(Deadline) {
+  auto job = [&](std::span<std::byte>) { return measure(context_->layout.root()); };
+  co_return co_await run_blocking(*context_->pool, job);
+}
+
+Awaitable<Status> FileStore::health(Deadline) {
+  auto job = [&](std::span<std::byte>) { return context_->records.probe(); };
+  co_return co_await run_blocking(*context_->pool, job);
+}
+
+Awaitable<void> FileStore::close(Deadline deadline) {
+  if (!context_->keeper) co_return;
+  auto job = [&](std::span<std::byte>) { return context_->keeper->sync_all(deadline); };
+  bool safe = co_await run_blocking(*context_->pool, job);
+  if (!safe) context_->logger->log(LogLevel::warn, "UploadsNotSafeAtExit", {});
+}
+
+}  // namespace tus::file_store
+
+TUS_NAMESPACE_BEGIN
+
+Result<std::shared_ptr<Store>> make_file_store(FileStoreOptions options,
+                                               std::shared_ptr<BlockingPool> pool,
+                                               std::shared_ptr<Clock> clock,
+                                               std::shared_ptr<Logger> logger) {
+  auto context = file_store::make_context(std::move(options), {}, std::move(pool), std::move(clock),
+                                          std::move(logger));
+  if (!context) return fail(context.error());
+  return std::make_shared<file_store::FileStore>(*std::move(context));
+}
+
+TUS_NAMESPACE_END

@@ -1,0 +1,253 @@
+#include "stores/file/file_upload.h"
+
+#include "async/run_blocking.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tus::file_store {
+
+namespace {
+
+constexpr std::uint64_t chunk = 4 << 20;         // between two looks at the lease and the clock
+constexpr std::uint64_t fast_flow = 256 << 10;   // so much in one job: it is worth to wait for more
+constexpr std::uint64_t largest_job = 64 << 20;  // then others of the pool get their turn
+constexpr std::chrono::milliseconds longest_job{100};
+constexpr std::chrono::microseconds patience{2000};
+constexpr std::uint64_t writeback_step = 8 << 20;  // keeps the sync at the end short
+
+// The record or the data went away while the upload was open.
+Error gone_if_missing(const Error& error) {
+  if (!(error == ErrorCode::upload_not_found)) return error;
+  return Error(ErrorCode::upload_gone, error.detail());
+}
+
+}  // namespace
+
+// What an append keeps while it waits for its client, so it is small: no buffer, no descriptor.
+struct FileUpload::Run {
+  Run(AppendRequest request, std::uint64_t start)
+      : staged(request.mode == AppendRequest::Mode::staged), at(start) {}
+
+  bool over() const { return error || body != BodyState::open; }
+
+  Fd data;  // open only within a job, and between two jobs of a fast flow
+  bool staged;
+  bool begun = false;
+  BodyState body = BodyState::open;
+  std::uint64_t at;  // where the next byte goes
+  std::uint64_t written_back = 0;
+  std::optional<Error> error;
+};
+
+FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe)
+    : context_(context),
+      file_(std::move(loaded.file)),
+      data_size_(loaded.data_size),
+      unsafe_(std::move(unsafe)) {}
+
+Awaitable<AppendOutcome> FileUpload::append(const Lease& lease, BodySource& source,
+                                            AppendRequest request, Deadline) {
+  Run run(request, file_.info.offset);
+  if (request.offset != run.at) run.error = Error(ErrorCode::mismatched_offset);
+  while (!run.over()) {
+    if (!run.data && source.buffered().empty()) {
+      auto state = co_await source.wait();
+      if (state != BodyState::open && source.buffered().empty()) {
+        run.body = state;
+        break;
+      }
+    }
+    auto job = [&](std::span<std::byte> scratch) {
+      move_bytes(lease, source, run, scratch);
+      return true;
+    };
+    co_await run_blocking(*context_.pool, job);
+  }
+  if (unsettled(run)) {
+    auto job = [&](std::span<std::byte>) {
+      settle(lease, run);
+      return true;
+    };
+    co_await run_blocking(*context_.pool, job);
+  }
+  AppendOutcome outcome;
+  outcome.body = run.body;
+  outcome.error = std::move(run.error);
+  outcome.safe_offset = file_.info.offset;
+  outcome.staged_offset = std::max(run.at, file_.info.offset);
+  co_return outcome;
+}
+
+void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
+                            std::span<std::byte> scratch) {
+  const auto stop = context_.clock->now() + longest_job;
+  std::uint64_t here = 0;
+  while (true) {
+    if (lease.lost()) {
+      run.error = Error(ErrorCode::lease_lost);
+      break;
+    }
+    if (!run.data) {
+      if (auto begun = begin(run, scratch); !begun) {
+        run.error = gone_if_missing(begun.error());
+        break;
+      }
+    }
+    auto moved = source.move_to_file(run.data.get(), run.at, chunk, scratch);
+    if (moved.bytes > 0) count(run, moved.bytes);
+    if (moved.file_error != 0) {
+      run.error = error_of_errno(moved.file_error, "write", file_.info.id.str());
+      undo_partial_write(run);
+      break;
+    }
+    here += moved.bytes;
+    bool in_time = here < largest_job && context_.clock->now() < stop;
+    if (moved.bytes > 0) {
+      if (in_time) continue;
+      return;  // with the file open: the next job goes on at once
+    }
+    run.body = moved.state;
+    bool fast = here >= fast_flow && in_time && !context_.pool->is_crowded();
+    if (run.body != BodyState::open || !fast || !source.wait_briefly(patience)) break;
+  }
+  if (run.over() && unsettled(run)) settle(lease, run);
+  run.data.reset();
+}
+
+Status FileUpload::begin(Run& run, std::span<std::byte> scratch) {
+  if (unsure_) {
+    auto expected = run.at;
+    auto loaded = context_.records.load(file_.info.id, scratch);
+    if (!loaded) return fail(loaded.error());
+    if (loaded->file.info.offset != expected) return fail(ErrorCode::mismatched_offset);
+    file_ = std::move(loaded->file);
+    data_size_ = loaded->data_size;
+    unsure_ = false;
+  }
+  auto data = open_data(O_WRONLY);
+  if (!data) return fail(data.error());
+  if (!run.begun) {
+    if (auto ready = make_ready(data->get(), run.staged); !ready) return ready;
+    run.begun = true;
+    run.written_back = run.at;
+  }
+  run.data = *std::move(data);
+  return {};
+}
+
+// Brings file and record into the state in which every byte that is added counts, or, staged, does not.
+Status FileUpload::make_ready(int data, bool staged) {
+  const auto offset = file_.info.offset;
+  if (data_size_ > offset) {
+    if (auto cut = context_.io.truncate(data, offset); !cut) return cut;
+    data_size_ = offset;
+  }
+  auto next = file_;
+  next.pending_start = staged ? std::optional(offset) : std::nullopt;
+  bool change = next.pending_start != file_.pending_start;
+
+  const auto& old = file_.durable;
+  bool other_boot = old && old->boot_id != context_.records.boot_id();
+  bool strict = old && old->strict;
+  if (context_.off()) {
+    // A mark of another policy would hold back what is written now.
+    if (strict || other_boot) next.durable.reset();
+  } else if (!old || strict != context_.always() || other_boot) {
+    // An upload without a mark was begun under no promise, and nobody knows what of it is safe.
+    bool known = old && (strict || other_boot);
+    if (!known) {
+      if (auto synced = context_.io.sync_data(data); !synced) return synced;
+    }
+    next.durable = mark(offset);
+  }
+  change = change || old.has_value() != next.durable.has_value() ||
+           (old && (old->strict != next.durable->strict || old->boot_id != next.durable->boot_id));
+  return change ? replace(std::move(next)) : Status();
+}
+
+void FileUpload::count(Run& run, std::uint64_t bytes) {
+  run.at += bytes;
+  data_size_ = run.at;
+  if (run.staged) {
+    staged_ = true;
+  } else if (!context_.always()) {
+    file_.info.offset = run.at;
+    if (context_.keeper) context_.keeper->wrote(unsafe_, run.at);
+  }
+  if (context_.off() || run.at - run.written_back < writeback_step) return;
+  context_.io.start_writeback(run.data.get(), run.written_back, run.at - run.written_back);
+  run.written_back = run.at;
+}
+
+void FileUpload::undo_partial_write(Run& run) {
+  if (context_.io.truncate(run.data.get(), run.at)) return;
+  // What is in the file came from the client in order, so that it may as well count.
+  auto size = context_.io.size(run.data.get());
+  if (size && *size > run.at) count(run, *size - run.at);
+}
+
+bool FileUpload::unsettled(const Run& run) const {
+  return context_.always() && !run.staged && run.begun && run.at > file_.info.offset;
+}
+
+void FileUpload::settle(const Lease& lease, Run& run) {
+  auto safe = file_.info.offset;
+  auto done = lease.lost() ? Status(fail(ErrorCode::lease_lost)) : Status();
+  if (done && !run.data) {
+    auto data = open_data(O_WRONLY);
+    if (data) run.data = *std::move(data);
+    if (!data) done = fail(data.error());
+  }
+  if (done) done = context_.io.sync_data(run.data.get());
+  if (done) {
+    auto next = file_;
+    next.durable = mark(run.at);
+    next.info.offset = run.at;
+    done = replace(std::move(next));
+  }
+  run.data.reset();
+  if (done) return;
+  run.at = safe;
+  if (!run.error) run.error = gone_if_missing(done.error());
+}
+
+Awaitable<Status> FileUpload::commit_staged(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return commit_now(lease, scratch); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::rollback_staged(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return rollback_now(lease, scratch); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::declare_length(const Lease& lease, std::uint64_t length, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return declare_now(lease, length, scratch); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::set_finish_state(const Lease& lease, FinishState state, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return set_finish_now(lease, state, scratch); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::finish(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return finish_now(lease, scratch); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::finish_and_record(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) {
+    auto finished = finish_now(lease, scratch);
+    return finished ? set_finish_now(lease, FinishState::finished, scratch) : finished;
+  };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+Awaitable<Status> FileUpload::terminate(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte>) { return terminate_now(lease); };
+  co_return co_await run_blocking(*context_.pool, job);
+}
+
+}  // namespace tus::file_store

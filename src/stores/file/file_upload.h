@@ -1,0 +1,64 @@
+// One upload of the file store, opened for changes.
+#pragma once
+
+#include "stores/file/context.h"
+
+#include <tus/store.h>
+
+namespace tus::file_store {
+
+// The methods that are not coroutines run on a thread of the blocking pool.
+class FileUpload final : public Upload {
+ public:
+  FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe);
+
+  const UploadInfo& info() const noexcept override { return file_.info; }
+
+  Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
+                                  Deadline deadline) override;
+  Awaitable<Status> commit_staged(const Lease& lease, Deadline deadline) override;
+  Awaitable<Status> rollback_staged(const Lease& lease, Deadline deadline) override;
+  Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length,
+                                   Deadline deadline) override;
+  Awaitable<Status> set_finish_state(const Lease& lease, FinishState state,
+                                     Deadline deadline) override;
+  Awaitable<Status> finish(const Lease& lease, Deadline deadline) override;
+  Awaitable<Status> finish_and_record(const Lease& lease, Deadline deadline) override;
+  Awaitable<Status> terminate(const Lease& lease, Deadline deadline) override;
+
+ private:
+  struct Run;
+
+  // One job of an append: moves what is here, and a little more while it comes fast.
+  void move_bytes(const Lease& lease, BodySource& source, Run& run, std::span<std::byte> scratch);
+  Status begin(Run& run, std::span<std::byte> scratch);
+  Status make_ready(int data, bool staged);
+  void count(Run& run, std::uint64_t bytes);
+  void undo_partial_write(Run& run);
+  // fsync=always: what has come is made safe, and only then counts.
+  void settle(const Lease& lease, Run& run);
+  bool unsettled(const Run& run) const;
+
+  Status commit_now(const Lease& lease, std::span<std::byte> scratch);
+  Status rollback_now(const Lease& lease, std::span<std::byte> scratch);
+  Status declare_now(const Lease& lease, std::uint64_t length, std::span<std::byte> scratch);
+  Status set_finish_now(const Lease& lease, FinishState state, std::span<std::byte> scratch);
+  Status finish_now(const Lease& lease, std::span<std::byte> scratch);
+  Status terminate_now(const Lease& lease);
+
+  // What every change begins with.
+  Status may_change(const Lease& lease, std::span<std::byte> scratch);
+  Status replace(InfoFile next);
+  Result<Fd> open_data(int flags);
+  DurableMark mark(std::uint64_t offset) const;
+
+  Context& context_;
+  InfoFile file_;            // as it is on disk
+  std::uint64_t data_size_;  // of the data file, more than counts after a crash or while staged
+  std::shared_ptr<Unsafe> unsafe_;  // fsync=finish, once something was written
+  bool staged_ = false;             // an append of this object awaits commit_staged()
+  bool synced_ = false;             // finish() has succeeded
+  bool unsure_ = false;             // a failed replace() left the old record or the new one
+};
+
+}  // namespace tus::file_store

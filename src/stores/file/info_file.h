@@ -1,0 +1,42 @@
+// The contents of an .info file: Go tusd's JSON, with what only we know in the object "Tusd". Pure.
+#pragma once
+
+#include <tus/error.h>
+#include <tus/upload_info.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tus::file_store {
+
+// How much of the data file is known to survive a power cut.
+struct DurableMark {
+  std::uint64_t offset = 0;
+  std::string boot_id;  // of the machine when bytes beyond `offset` were written
+  // Nothing beyond `offset` was ever acknowledged (fsync=always), so it is the offset at any time.
+  bool strict = false;
+};
+
+struct InfoFile {
+  UploadInfo info;                             // its offset is not in the file: see counted_size()
+  std::optional<std::uint64_t> pending_start;  // bytes beyond it await commit_staged()
+  std::optional<DurableMark> durable;
+  // Members that we do not know, ready to be written again: `,"Key":value...`
+  std::string unknown;
+  std::string unknown_tusd;
+};
+
+// Error: upload_damaged, whatever the text is. `id` is the name under which the text was found.
+Result<InfoFile> parse_info(std::string_view text, UploadId id);
+
+std::string write_info(const InfoFile& file);
+
+// The bytes of a data file of `data_size` that count, as seen by a machine with `boot_id`.
+std::uint64_t counted_size(const InfoFile& file, std::uint64_t data_size, std::string_view boot_id);
+
+// Upload-Metadata as a client would have sent these pairs.
+std::string raw_of_metadata(const Metadata& metadata);
+
+}  // namespace tus::file_store

@@ -1,0 +1,131 @@
+#include "stores/file/layout.h"
+
+#include <filesystem>
+#include <optional>
+
+namespace tus::file_store {
+
+namespace {
+
+constexpr int directory_flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+
+std::string_view path_of(const std::map<std::string, std::string>& storage) {
+  auto it = storage.find("Path");
+  return it == storage.end() ? std::string_view() : std::string_view(it->second);
+}
+
+// The path without "." and "..", or nothing when it would leave the directory or touch our side files.
+std::optional<std::string> plain_relative(std::string_view path) {
+  auto plain = std::filesystem::path(path).lexically_normal().generic_string();
+  bool outside = plain == "." || plain == ".." || plain.starts_with("../");
+  bool ours = plain == ".tusd" || plain.starts_with(".tusd/");
+  bool directory = plain.empty() || plain.back() == '/';
+  bool binary = plain.find('\0') != std::string::npos;
+  if (outside || ours || directory || binary) return std::nullopt;
+  return plain;
+}
+
+}  // namespace
+
+Layout::Layout(FileIo& io, Fd root, std::string path, mode_t dir_perms)
+    : io_(io), root_(std::move(root)), path_(std::move(path)), dir_perms_(dir_perms) {}
+
+Result<Fd> Layout::step_into(const Name& directory, Missing missing) {
+  auto found = io_.open(directory, directory_flags);
+  if (found || missing == Missing::fail || !(found.error() == ErrorCode::upload_not_found)) {
+    return found;
+  }
+  if (auto made = io_.make_directory(directory, dir_perms_); !made) return fail(made.error());
+  return io_.open(directory, directory_flags);
+}
+
+Result<Place> Layout::at(std::string_view relative, Missing missing) {
+  Place place;
+  place.name.dir = root_.get();
+  for (auto slash = relative.find('/'); slash != std::string_view::npos;
+       slash = relative.find('/')) {
+    place.name.leaf = relative.substr(0, slash);
+    auto next = step_into(place.name, missing);
+    if (!next) return fail(next.error());
+    place.owned = *std::move(next);
+    place.name.dir = place.owned.get();
+    relative.remove_prefix(slash + 1);
+  }
+  place.name.leaf = relative;
+  return place;
+}
+
+Result<Place> Layout::info_file(const UploadId& id, Missing missing) {
+  auto place = at(id.str(), missing);
+  if (place) place->name.leaf.append(".info");
+  return place;
+}
+
+bool Layout::is_default(const UploadId& id,
+                        const std::map<std::string, std::string>& storage) const {
+  auto path = path_of(storage);
+  if (path.empty()) return true;
+  const auto& name = id.str();
+  return path.size() == path_.size() + 1 + name.size() && path.starts_with(path_) &&
+         path[path_.size()] == '/' && path.ends_with(name);
+}
+
+Result<Place> Layout::data_file(const UploadId& id,
+                                const std::map<std::string, std::string>& storage,
+                                Missing missing) {
+  if (is_default(id, storage)) return at(id.str(), missing);
+  std::string path(path_of(storage));
+  if (path.find('\0') != std::string::npos) {
+    return fail(ErrorCode::internal, "Storage.Path holds a zero byte");
+  }
+  if (path.front() == '/') {
+    if (missing == Missing::make) {
+      if (auto made = make_above(path); !made) return fail(made.error());
+    }
+    return Place{Fd(), Name{AT_FDCWD, std::move(path)}};
+  }
+  auto plain = plain_relative(path);
+  if (!plain) return fail(ErrorCode::internal, "Storage.Path leaves the directory: " + path);
+  return at(*plain, missing);
+}
+
+Status Layout::make_above(const std::string& absolute) {
+  for (auto slash = absolute.find('/', 1); slash != std::string::npos;
+       slash = absolute.find('/', slash + 1)) {
+    if (auto made = io_.make_directory({AT_FDCWD, absolute.substr(0, slash)}, dir_perms_); !made) {
+      return made;
+    }
+  }
+  return {};
+}
+
+void Layout::describe(UploadInfo& info) const {
+  auto path = std::string(path_of(info.storage));
+  if (path.empty()) {
+    path = full_path(info.id.str());
+  } else if (path.front() != '/') {
+    path = full_path(plain_relative(path).value_or(path));
+  }
+  info.storage["Type"] = "filestore";
+  info.storage["Path"] = std::move(path);
+  info.storage["InfoPath"] = full_path(info.id.str()) + ".info";
+}
+
+Status Layout::sync_directories(const UploadId& id) {
+  if (auto synced = io_.sync_directory(root_.get()); !synced) return synced;
+  std::string_view rest = id.str();
+  Fd owned;
+  Name here{root_.get(), {}};
+  for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+    here.leaf = rest.substr(0, slash);
+    auto next = io_.open(here, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!next) return fail(next.error());
+    if (auto synced = io_.sync_directory(next->get()); !synced) return synced;
+    owned = *std::move(next);
+    here.dir = owned.get();
+    rest.remove_prefix(slash + 1);
+  }
+  return {};
+}
+
+}  // namespace tus::file_store

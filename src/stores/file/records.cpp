@@ -1,0 +1,180 @@
+#include "stores/file/records.h"
+
+#include <cstdio>
+#include <random>
+#include <vector>
+
+namespace tus::file_store {
+
+namespace {
+
+// Larger than the longest request head that any server takes, with every byte escaped.
+constexpr std::size_t largest_record = 4 << 20;
+
+constexpr int read_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+std::string random_name() {
+  std::random_device random;
+  auto value = std::uint64_t{random()} << 32 | random();
+  std::array<char, 24> text;
+  auto length =
+      std::snprintf(text.data(), text.size(), "%016llx-", static_cast<unsigned long long>(value));
+  return std::string(text.data(), static_cast<std::size_t>(length));
+}
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Records::Records(FileIo& io, Layout& layout, Fd temporary, RecordOptions options)
+    : io_(io),
+      layout_(layout),
+      temporary_(std::move(temporary)),
+      options_(std::move(options)),
+      instance_(random_name()) {}
+
+Result<InfoFile> Records::read_at(const Name& name, const UploadId& id,
+                                  std::span<std::byte> scratch) {
+  auto fd = io_.open(name, read_flags);
+  if (!fd) return fail(fd.error());
+  auto length = io_.read(fd->get(), 0, scratch);
+  if (!length) return fail(length.error());
+  if (*length < scratch.size()) return parse_info(text_of(scratch.first(*length)), id);
+
+  std::vector<std::byte> all(largest_record);
+  length = io_.read(fd->get(), 0, all);
+  if (!length) return fail(length.error());
+  if (*length == all.size()) return fail(ErrorCode::upload_damaged, "the .info file is huge");
+  return parse_info(text_of(std::span(all).first(*length)), id);
+}
+
+Result<InfoFile> Records::read(const UploadId& id, std::span<std::byte> scratch) {
+  auto place = layout_.info_file(id);
+  if (!place) return fail(place.error());
+  return read_at(place->name, id, scratch);
+}
+
+Result<Loaded> Records::load(const UploadId& id, std::span<std::byte> scratch) {
+  auto place = layout_.info_file(id);
+  if (!place) return fail(place.error());
+  auto file = read_at(place->name, id, scratch);
+  if (!file) return fail(file.error());
+
+  place->name.leaf.resize(place->name.leaf.size() - std::string_view(".info").size());
+  auto size = data_size(*file, place->name);
+  if (!size) return fail(size.error());
+  auto& info = file->info;
+  info.offset = counted_size(*file, *size, options_.boot_id);
+  if (info.length && info.offset > *info.length) {
+    return fail(ErrorCode::upload_damaged, "more bytes than the upload's length");
+  }
+  return Loaded{*std::move(file), *size};
+}
+
+// `beside` is the data file where nobody asked for another place. A directory that was moved with its
+// uploads is still read: their absolute paths lead nowhere, then.
+Result<std::uint64_t> Records::data_size(const InfoFile& file, const Name& beside) {
+  if (!layout_.is_default(file.info.id, file.info.storage)) {
+    auto place = layout_.data_file(file.info.id, file.info.storage);
+    if (place) {
+      auto size = io_.size(place->name, 0);
+      if (size || !(size.error() == ErrorCode::upload_not_found)) return size;
+    } else if (place.error() == ErrorCode::internal) {
+      return fail(ErrorCode::upload_damaged, place.error().detail());
+    }
+  }
+  return io_.size(beside, AT_SYMLINK_NOFOLLOW);
+}
+
+// Where the data is now, by the same rule.
+Result<Place> Records::place_of_data(const InfoFile& file) {
+  const auto& info = file.info;
+  if (!layout_.is_default(info.id, info.storage)) {
+    auto place = layout_.data_file(info.id, info.storage);
+    if (place && io_.size(place->name, 0)) return place;
+  }
+  return layout_.at(info.id.str());
+}
+
+Result<Fd> Records::open_data(const InfoFile& file, int flags) {
+  auto place = place_of_data(file);
+  if (!place) return fail(place.error());
+  // Only a place that somebody chose may be reached by a symbolic link.
+  bool chosen = place->name.dir == AT_FDCWD;
+  return io_.open(place->name, chosen ? flags : flags | O_NOFOLLOW);
+}
+
+Status Records::remove_data(const InfoFile& file) {
+  auto place = place_of_data(file);
+  if (!place) return fail(place.error());
+  return io_.remove(place->name);
+}
+
+Status Records::create(const InfoFile& file) {
+  auto place = layout_.info_file(file.info.id);
+  if (!place) return fail(place.error());
+  auto fd = io_.open(place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, options_.file_perms);
+  if (!fd) return fail(fd.error());
+  auto text = write_info(file);
+  auto done = io_.write(fd->get(), 0, std::as_bytes(std::span(text)));
+  // An upload that promises nothing yet is not worth an fsync; README.md says what that costs.
+  bool promised = options_.fsync == FsyncPolicy::always ||
+                  (synced() && file.info.finish == FinishState::finished);
+  if (done && promised) done = io_.sync_data(fd->get());
+  if (!done) (void)io_.remove(place->name);
+  return done;
+}
+
+std::string Records::temporary_name() {
+  return instance_ + std::to_string(counter_.fetch_add(1, std::memory_order_relaxed));
+}
+
+Status Records::write_temporary(const std::string& name, std::string_view text) {
+  auto fd = io_.open({temporary_.get(), name}, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+  if (!fd) return fail(fd.error());
+  auto written = io_.write(fd->get(), 0, std::as_bytes(std::span(text)));
+  // Without it a power cut could leave the new name with nothing behind it.
+  if (written && synced()) written = io_.sync_data(fd->get());
+  return written;
+}
+
+Status Records::replace(const InfoFile& file) {
+  auto place = layout_.info_file(file.info.id);
+  if (!place) return fail(place.error());
+  auto name = temporary_name();
+  auto done = write_temporary(name, write_info(file));
+  if (done) done = io_.rename({temporary_.get(), name}, place->name);
+  if (!done) {
+    (void)io_.remove({temporary_.get(), name});
+    // The upload is there; what is missing is our own directory.
+    if (done.error() == ErrorCode::upload_not_found) {
+      return fail(ErrorCode::store_unavailable, done.error().detail());
+    }
+    return done;
+  }
+  return synced() ? layout_.sync_directories(file.info.id) : Status();
+}
+
+Status Records::remove(const UploadId& id) {
+  auto place = layout_.info_file(id);
+  if (!place) return fail(place.error());
+  return io_.remove(place->name);
+}
+
+std::mutex& Records::mutex_of(const UploadId& id) {
+  return mutexes_[std::hash<UploadId>{}(id) % mutexes_.size()];
+}
+
+Status Records::probe() {
+  auto name = temporary_name();
+  auto done = write_temporary(name, "probe\n");
+  if (done || !(done.error() == ErrorCode::upload_not_found)) {
+    auto removed = io_.remove({temporary_.get(), name});
+    return done ? removed : done;
+  }
+  return fail(ErrorCode::store_unavailable, done.error().detail());
+}
+
+}  // namespace tus::file_store

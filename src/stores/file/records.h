@@ -1,0 +1,76 @@
+// The .info files in the directory: read, made once, replaced as a whole.
+#pragma once
+
+#include "stores/file/file_io.h"
+#include "stores/file/info_file.h"
+#include "stores/file/layout.h"
+
+#include <tus/file_store.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <span>
+#include <string>
+
+namespace tus::file_store {
+
+// An upload as it is on disk.
+struct Loaded {
+  InfoFile file;                // with the offset that counts
+  std::uint64_t data_size = 0;  // may be more than counts
+};
+
+struct RecordOptions {
+  FsyncPolicy fsync = FsyncPolicy::finish;
+  mode_t file_perms = 0664;
+  std::string boot_id;
+};
+
+// All calls may come from any thread. Whoever reads a record in order to replace it holds its mutex.
+class Records {
+ public:
+  // `temporary` is an open directory on the file system of the store.
+  Records(FileIo& io, Layout& layout, Fd temporary, RecordOptions options);
+
+  // The record alone, without a look at the data.
+  Result<InfoFile> read(const UploadId& id, std::span<std::byte> scratch);
+  // `scratch` is 64 KiB or more. Errors: upload_not_found, upload_damaged, store_unavailable.
+  Result<Loaded> load(const UploadId& id, std::span<std::byte> scratch);
+
+  // Makes the record of a new upload. Nothing is left behind when it fails. Error: upload_exists.
+  Status create(const InfoFile& file);
+  // By a temporary file and rename(2): a reader sees the old record or the new one, and so does the next
+  // start after a crash.
+  Status replace(const InfoFile& file);
+  Status remove(const UploadId& id);
+
+  // The data file of an upload that has a record.
+  Result<Fd> open_data(const InfoFile& file, int flags);
+  Status remove_data(const InfoFile& file);
+
+  std::mutex& mutex_of(const UploadId& id);
+  const std::string& boot_id() const noexcept { return options_.boot_id; }
+
+  // A file comes and goes in the temporary directory, or the error says why not.
+  Status probe();
+
+ private:
+  Status write_temporary(const std::string& name, std::string_view text);
+  Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
+  Result<std::uint64_t> data_size(const InfoFile& file, const Name& beside);
+  Result<Place> place_of_data(const InfoFile& file);
+  std::string temporary_name();
+  bool synced() const noexcept { return options_.fsync != FsyncPolicy::off; }
+
+  FileIo& io_;
+  Layout& layout_;
+  Fd temporary_;
+  RecordOptions options_;
+  std::string instance_;  // keeps the temporary names of processes apart
+  std::atomic<std::uint64_t> counter_{0};
+  std::array<std::mutex, 64> mutexes_;
+};
+
+}  // namespace tus::file_store

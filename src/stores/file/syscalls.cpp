@@ -1,0 +1,44 @@
+#include "stores/file/syscalls.h"
+
+#include <cstdio>
+#include <unistd.h>
+
+namespace tus::file_store {
+
+int Syscalls::openat(int dir, const char* path, int flags, mode_t mode) {
+  return ::openat(dir, path, flags, mode);
+}
+
+ssize_t Syscalls::pread(int fd, void* into, std::size_t count, off_t at) {
+  return ::pread(fd, into, count, at);
+}
+
+ssize_t Syscalls::pwrite(int fd, const void* from, std::size_t count, off_t at) {
+  return ::pwrite(fd, from, count, at);
+}
+
+int Syscalls::fstatat(int dir, const char* path, struct stat* result, int flags) {
+  return ::fstatat(dir, path, result, flags);
+}
+
+int Syscalls::ftruncate(int fd, off_t size) { return ::ftruncate(fd, size); }
+
+int Syscalls::fdatasync(int fd) { return ::fdatasync(fd); }
+
+int Syscalls::fsync(int fd) { return ::fsync(fd); }
+
+int Syscalls::start_writeback(int fd, off_t from, off_t count) {
+  return ::sync_file_range(fd, from, count, SYNC_FILE_RANGE_WRITE);
+}
+
+int Syscalls::mkdirat(int dir, const char* path, mode_t mode) { return ::mkdirat(dir, path, mode); }
+
+int Syscalls::renameat(int from_dir, const char* from, int to_dir, const char* to) {
+  return ::renameat(from_dir, from, to_dir, to);
+}
+
+int Syscalls::unlinkat(int dir, const char* path, int flags) {
+  return ::unlinkat(dir, path, flags);
+}
+
+}  // namespace tus::file_store

@@ -1,0 +1,29 @@
+// The system calls of the file store in one place, so that tests can make each of them fail.
+#pragma once
+
+#include <cstddef>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+namespace tus::file_store {
+
+// Each behaves as the function of its name: -1 and errno on failure. Any thread.
+class Syscalls {
+ public:
+  virtual ~Syscalls() = default;
+
+  virtual int openat(int dir, const char* path, int flags, mode_t mode);
+  virtual ssize_t pread(int fd, void* into, std::size_t count, off_t at);
+  virtual ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at);
+  virtual int fstatat(int dir, const char* path, struct stat* result, int flags);
+  virtual int ftruncate(int fd, off_t size);
+  virtual int fdatasync(int fd);
+  virtual int fsync(int fd);
+  virtual int start_writeback(int fd, off_t from, off_t count);  // sync_file_range
+  virtual int mkdirat(int dir, const char* path, mode_t mode);
+  virtual int renameat(int from_dir, const char* from, int to_dir, const char* to);
+  virtual int unlinkat(int dir, const char* path, int flags);
+};
+
+}  // namespace tus::file_store
