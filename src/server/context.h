@@ -1,0 +1,33 @@
+// What all connections of one server share; any thread.
+#pragma once
+
+#include "net/pipe_pool.h"
+#include "server/head_parser.h"
+#include "server/router.h"
+
+#include <tus/exchange.h>
+#include <tus/http_server.h>
+#include <tus/logger.h>
+#include <tus/metrics_sink.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace tus::server {
+
+struct Context {
+  Context(HttpServerOptions o, std::shared_ptr<Logger> l, std::shared_ptr<MetricsSink> m);
+
+  const HttpServerOptions options;
+  const HeadLimits limits;
+  const std::shared_ptr<Logger> logger;
+  const std::shared_ptr<MetricsSink> metrics;
+  Router router;  // not changed any more once connections exist
+  net::PipePool pipes{64};
+  const std::string request_id_prefix;  // differs between runs of the program
+  std::atomic<std::uint64_t> connections = 0;
+};
+
+}  // namespace tus::server

@@ -1,0 +1,39 @@
+// One HTTP/1.1 request and its answer on a connection.
+#pragma once
+
+#include "server/connection.h"
+#include "server/context.h"
+#include "server/h1_body.h"
+#include "server/head_parser.h"
+
+#include <tus/exchange.h>
+
+namespace tus::server {
+
+class H1Exchange final : public Exchange {
+ public:
+  H1Exchange(Connection& connection, Context& context, ParsedHead parsed);
+
+  const RequestHead& head() const noexcept override { return parsed_.head; }
+  H1Body& body() noexcept override { return body_; }
+  const Fields& trailers() const noexcept override { return body_.trailers(); }
+  Awaitable<void> send_interim(int status, Fields fields) override;
+  Awaitable<void> send_final(Response response) override;
+  bool peer_gone() const noexcept override { return connection_.gone(); }
+
+  bool answered() const noexcept { return answered_; }
+  // The answer is the last one on this connection.
+  void close_afterwards() noexcept { parsed_.keep_alive = false; }
+  bool closes() const noexcept { return !parsed_.keep_alive; }
+  // Once answered: what is left of the body.
+  H1Body::Rest rest() const noexcept { return rest_; }
+
+ private:
+  Connection& connection_;
+  ParsedHead parsed_;
+  H1Body body_;
+  bool answered_ = false;
+  H1Body::Rest rest_ = H1Body::Rest::none;
+};
+
+}  // namespace tus::server

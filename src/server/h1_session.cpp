@@ -1,0 +1,271 @@
+#include "server/h1_session.h"
+
+#include "server/http_syntax.h"
+#include "server/response_writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <utility>
+
+namespace tus::server {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+// A small first read leaves a large body in the socket, from where it can be spliced.
+constexpr std::size_t head_read_bytes = 4 * 1024;
+constexpr std::size_t max_request_id = 128;
+constexpr std::chrono::seconds linger_time{2};
+constexpr std::chrono::seconds drain_time{10};
+constexpr std::size_t linger_bytes = 1024 * 1024;
+
+void append_hex(std::string& out, std::uint64_t n) {
+  char digits[16];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, n, 16).ptr);
+}
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+ErrorCode code_for(int status) {
+  if (status == 501) return ErrorCode::not_implemented;
+  if (status == 503) return ErrorCode::server_shutdown;
+  return ErrorCode::invalid_request;
+}
+
+std::string what(std::exception_ptr thrown) {
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+}  // namespace
+
+H1Session::H1Session(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
+                     std::shared_ptr<Context> context)
+    : connection_(std::make_shared<Connection>(std::move(socket), std::move(loop),
+                                               context->options.network_timeout)),
+      context_(std::move(context)),
+      number_(context_->connections.fetch_add(1, std::memory_order_relaxed)) {}
+
+Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
+  auto& loop = session->connection_->loop();
+  if (loop.stopping()) co_return;
+  loop.add(*session);
+  session->context_->metrics->connection_opened();
+  std::exception_ptr thrown;
+  try {
+    co_await session->serve();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) session->log_failure("ConnectionFailed", std::move(thrown));
+  loop.remove(*session);
+  session->connection_->close();
+  session->context_->metrics->connection_closed();
+}
+
+Awaitable<void> H1Session::serve() {
+  for (;;) {
+    const auto next = co_await read_head();
+    if (next == Next::hang_up) co_return;
+    if (next == Next::rejected) {
+      co_await send_rejection();
+      co_return;
+    }
+    if (!co_await answer()) co_return;
+    exchange_.reset();
+  }
+}
+
+// ---- stopping
+
+void H1Session::soft_stop() {
+  connection_->cancel_wait(Connection::Purpose::request);
+  if (exchange_ && !exchange_->answered()) exchange_->body().interrupt(BodyState::stopping);
+}
+
+void H1Session::hard_stop() {
+  if (exchange_) exchange_->body().interrupt(BodyState::stopping);
+  connection_->cut();
+}
+
+// ---- the head
+
+Awaitable<H1Session::Next> H1Session::read_head() {
+  auto& input = connection_->input();
+  HeadScanner scanner;
+  auto since = steady_clock::now();
+  // A pipelined request may be here already.
+  if (!input.empty()) {
+    if (auto next = scan_head(input.text(), scanner)) {
+      input.consume(scanner.end());
+      co_return *next == Next::request ? begin_request(false) : *next;
+    }
+  }
+  for (;;) {
+    const bool begun = !input.empty();
+    auto waited = Connection::Waited::cancelled;
+    if (!connection_->loop().stopping()) {
+      waited = co_await connection_->wait_readable(Connection::Purpose::request,
+                                                   head_deadline(begun, since));
+    }
+    if (waited != Connection::Waited::ready) co_return head_not_received(waited, begun);
+    if (auto next = receive_head(scanner)) co_return *next;
+    if (!begun) since = steady_clock::now();
+  }
+}
+
+Deadline H1Session::head_deadline(bool begun, Deadline::Point since) const {
+  const auto& options = context_->options;
+  const bool first = requests_ == 0;
+  const auto patience = begun || first ? options.header_timeout : options.idle_timeout;
+  return patience.count() == 0 ? Deadline::never() : Deadline::after(since, patience);
+}
+
+H1Session::Next H1Session::head_not_received(Connection::Waited why, bool begun) {
+  if (!begun) return Next::hang_up;
+  if (why == Connection::Waited::timed_out) return reject({408, "the request took too long"});
+  return connection_->loop().stopping() ? reject({503, "shutting down"}) : Next::hang_up;
+}
+
+// Nothing: more has to come.
+std::optional<H1Session::Next> H1Session::receive_head(HeadScanner& scanner) {
+  auto& input = connection_->input();
+  auto into = connection_->loop().receive_buffer().first(head_read_bytes);
+  const auto n = connection_->receive(into);
+  if (n == -EAGAIN) return std::nullopt;
+  if (n <= 0) return Next::hang_up;
+  const auto piece = into.first(static_cast<std::size_t>(n));
+
+  // A head that comes in one piece is read where it is, without a buffer of its own.
+  const bool in_place = input.empty();
+  if (!in_place) input.append(piece);
+  const auto next = scan_head(in_place ? as_text(piece) : input.text(), scanner);
+  if (!next) {
+    if (in_place) input.append(piece);
+    return std::nullopt;
+  }
+  if (*next != Next::request) return next;
+  if (in_place) {
+    input.append(piece.subspan(scanner.end()));
+  } else {
+    input.consume(scanner.end());
+  }
+  return begin_request(piece.size() == head_read_bytes);
+}
+
+std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadScanner& scanner) {
+  const auto found = scanner.scan(data, context_->limits);
+  if (found == HeadScanner::Found::nothing_yet) return std::nullopt;
+  if (found == HeadScanner::Found::rejected) return reject(scanner.rejection());
+  auto head = data.substr(scanner.begin(), scanner.end() - scanner.begin());
+  auto parsed = parse_head(head, context_->limits);
+  if (!parsed) return reject(parsed.error());
+  parsed_ = std::move(*parsed);
+  return Next::request;
+}
+
+// The head is taken out of the input: what is left there is the body's, or the next request's.
+H1Session::Next H1Session::begin_request(bool more_may_be_here) {
+  parsed_->head.remote_address = connection_->peer();
+  parsed_->head.request_id = request_id(parsed_->head);
+  ++requests_;
+  exchange_.emplace(*connection_, *context_, std::move(*parsed_));
+  parsed_.reset();
+  if (more_may_be_here) exchange_->body().fetch_small_rest();
+  return Next::request;
+}
+
+H1Session::Next H1Session::reject(Rejection rejection) {
+  rejection_ = rejection;
+  return Next::rejected;
+}
+
+std::string H1Session::request_id(const RequestHead& head) {
+  const auto* theirs = head.fields.find("X-Request-ID");
+  if (theirs && !theirs->empty() && theirs->size() <= max_request_id && is_visible(*theirs)) {
+    return *theirs;
+  }
+  std::string id = context_->request_id_prefix;
+  append_hex(id, number_);
+  id += '-';
+  append_hex(id, requests_);
+  return id;
+}
+
+// ---- the answer
+
+// False when the connection is over.
+Awaitable<bool> H1Session::answer() {
+  std::exception_ptr thrown;
+  try {
+    co_await context_->router.route(*exchange_);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) log_failure("RequestFailed", std::move(thrown));
+  if (!exchange_->answered()) {
+    exchange_->close_afterwards();
+    const auto& error = describe(ErrorCode::internal);
+    co_await exchange_->send_final(plain_error(error.status, ErrorCode::internal, error.message));
+  }
+  co_return co_await finish_request();
+}
+
+Awaitable<bool> H1Session::finish_request() {
+  if (exchange_->rest() == H1Body::Rest::small) {
+    const auto deadline = Deadline::after(steady_clock::now(), drain_time);
+    if (!co_await exchange_->body().drain(deadline)) exchange_->close_afterwards();
+  }
+  if (!exchange_->closes()) co_return true;
+  exchange_.reset();
+  co_await linger();
+  co_return false;
+}
+
+Awaitable<void> H1Session::send_rejection() {
+  const ResponseContext context{.date = connection_->loop().date(), .close = true};
+  const auto response =
+      plain_error(rejection_.status, code_for(rejection_.status), rejection_.message);
+  auto& out = connection_->loop().send_buffer();
+  out.clear();
+  write_head(out, response, context);
+  if (co_await connection_->send(out, response.body)) co_await linger();
+}
+
+// Closing a socket with unread bytes in it makes the kernel send a reset, which destroys the answer on
+// its way to the client (RFC 9112 section 9.6). So what still comes is read and thrown away, up to a
+// bound; after that the client is held up until it reads the answer or the time is over.
+Awaitable<void> H1Session::linger() {
+  connection_->input().release();
+  connection_->end_output();
+  const auto deadline = Deadline::after(steady_clock::now(), linger_time);
+  for (std::size_t discarded = 0; discarded < linger_bytes;) {
+    const auto n = connection_->receive(connection_->loop().receive_buffer());
+    if (n > 0) {
+      discarded += static_cast<std::size_t>(n);
+      continue;
+    }
+    if (n != -EAGAIN) co_return;
+    auto waited = co_await connection_->wait_readable(Connection::Purpose::linger, deadline);
+    if (waited != Connection::Waited::ready) co_return;
+  }
+  co_await connection_->wait_gone(deadline);
+}
+
+void H1Session::log_failure(std::string_view event, std::exception_ptr thrown) const {
+  const auto text = what(std::move(thrown));
+  const std::string id = exchange_ ? exchange_->head().request_id : std::string();
+  context_->logger->log(LogLevel::error, event,
+                        {{"id", id}, {"remote", connection_->peer()}, {"error", text}});
+}
+
+}  // namespace tus::server

@@ -1,0 +1,47 @@
+#include "server/server.h"
+
+#include <tus/http_server.h>
+
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+class HttpServer::Impl {
+ public:
+  Impl(HttpServerOptions options, const std::vector<asio::any_io_executor>& loops,
+       std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
+       std::shared_ptr<MetricsSink> metrics)
+      : pool_(std::move(pool)), server_(options, loops, std::move(logger), std::move(metrics)) {}
+
+  server::Server& server() noexcept { return server_; }
+
+ private:
+  std::shared_ptr<BlockingPool> pool_;  // bodies are lent to its threads
+  server::Server server_;
+};
+
+HttpServer::HttpServer(HttpServerOptions options, std::vector<asio::any_io_executor> loops,
+                       std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
+                       std::shared_ptr<MetricsSink> metrics)
+    : impl_(std::make_unique<Impl>(options, loops, std::move(pool), std::move(logger),
+                                   std::move(metrics))) {}
+
+HttpServer::~HttpServer() = default;
+
+void HttpServer::mount(std::string base_path, std::shared_ptr<Handler> handler) {
+  impl_->server().mount(std::move(base_path), [handler = std::move(handler)](Exchange& exchange) {
+    return handler->handle(exchange);
+  });
+}
+
+void HttpServer::mount_plain(std::string path, PlainResponder responder) {
+  impl_->server().mount_plain(std::move(path), std::move(responder));
+}
+
+Result<std::uint16_t> HttpServer::listen(const std::string& host, std::uint16_t port) {
+  return impl_->server().listen(host, port);
+}
+
+Awaitable<void> HttpServer::stop(Deadline deadline) { return impl_->server().stop(deadline); }
+
+TUS_NAMESPACE_END

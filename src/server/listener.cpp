@@ -1,0 +1,160 @@
+#include "server/listener.h"
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace tus::server {
+
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr int backlog = 4096;
+constexpr std::chrono::milliseconds shortage_pause{20};
+constexpr std::string_view overloaded_answer =
+    "HTTP/1.1 503 Service Unavailable\r\n"
+    "Tus-Resumable: 1.0.0\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Retry-After: 5\r\n"
+    "Content-Length: 41\r\n"
+    "Connection: close\r\n\r\n"
+    "ERR_OVERLOADED: too many connections now\n";
+
+int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+bool is_shortage(const error_code& ec) {
+  return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOBUFS ||
+         ec.value() == ENOMEM;
+}
+
+// The addresses that a name stands for, IPv4 first, as Go's listener prefers it.
+std::vector<tcp::endpoint> resolve(const std::string& host, std::uint16_t port,
+                                   const asio::any_io_executor& executor, error_code& ec) {
+  std::string name = host;
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  if (auto address = asio::ip::make_address(name, ec); !ec) return {{address, port}};
+  tcp::resolver resolver(executor);
+  std::vector<tcp::endpoint> found;
+  for (const auto& entry :
+       resolver.resolve(name, std::to_string(port), tcp::resolver::passive, ec)) {
+    auto endpoint = entry.endpoint();
+    found.insert(endpoint.address().is_v4() ? found.begin() : found.end(), endpoint);
+  }
+  return found;
+}
+
+}  // namespace
+
+Listener::Listener(std::vector<std::shared_ptr<Loop>> loops, std::shared_ptr<Context> context)
+    : loops_(std::move(loops)),
+      context_(std::move(context)),
+      acceptor_(loops_.front()->executor()),
+      pause_(loops_.front()->executor()),
+      spare_(open_spare()) {}
+
+Listener::~Listener() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+error_code Listener::bind(const tcp::endpoint& endpoint) {
+  error_code ec;
+  error_code ignored;
+  acceptor_.close(ignored);
+  acceptor_.open(endpoint.protocol(), ec);
+  if (ec) return ec;
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  const bool any_v6 = endpoint.address().is_v6() && endpoint.address().is_unspecified();
+  if (!ec && any_v6) acceptor_.set_option(asio::ip::v6_only(false), ec);
+  // Accepted sockets inherit it.
+  if (!ec) acceptor_.set_option(tcp::no_delay(true), ec);
+  if (!ec) acceptor_.bind(endpoint, ec);
+  if (!ec) acceptor_.listen(backlog, ec);
+  return ec;
+}
+
+Result<std::uint16_t> Listener::open(const std::string& host, std::uint16_t port) {
+  error_code ec;
+  if (host.empty() || host == "0.0.0.0") {
+    ec = bind({tcp::v6(), port});
+    // Machines without IPv6.
+    if (ec == asio::error::address_family_not_supported || ec.value() == EADDRNOTAVAIL) {
+      ec = bind({tcp::v4(), port});
+    }
+  } else {
+    const auto endpoints = resolve(host, port, acceptor_.get_executor(), ec);
+    for (const auto& endpoint : endpoints) {
+      ec = bind(endpoint);
+      if (!ec) break;
+    }
+  }
+  if (ec) {
+    return fail(ErrorCode::store_unavailable,
+                "cannot listen on " + host + ":" + std::to_string(port) + ": " + ec.message());
+  }
+  return acceptor_.local_endpoint().port();
+}
+
+Awaitable<void> Listener::run(std::shared_ptr<Listener> self, Accepted accepted) {
+  std::size_t turn = 0;
+  while (!self->closed_) {
+    auto loop = self->loops_[turn++ % self->loops_.size()];
+    error_code ec;
+    auto socket = co_await self->acceptor_.async_accept(
+        loop->executor(), asio::redirect_error(asio::use_awaitable, ec));
+    if (self->closed_) break;
+    if (!ec) {
+      self->short_of_descriptors_ = false;
+      accepted(std::move(socket), std::move(loop));
+    } else if (is_shortage(ec)) {
+      co_await self->survive_shortage(ec);
+    }
+  }
+}
+
+Awaitable<void> Listener::survive_shortage(error_code ec) {
+  if (!short_of_descriptors_) {
+    context_->logger->log(LogLevel::error, "AcceptFailed", {{"error", ec.message()}});
+    short_of_descriptors_ = true;
+  }
+  while (turn_one_away()) {
+  }
+  pause_.expires_after(shortage_pause);
+  co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+}
+
+bool Listener::turn_one_away() noexcept {
+  if (spare_ < 0) return false;
+  ::close(spare_);
+  const int fd =
+      ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0) {
+    // Reading what has come spares the client a reset; what comes later is its bad luck.
+    char drop[16 * 1024];
+    [[maybe_unused]] auto dropped = ::recv(fd, drop, sizeof drop, MSG_DONTWAIT);
+    ::send(fd, overloaded_answer.data(), overloaded_answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(fd, SHUT_WR);
+    ::close(fd);
+  }
+  spare_ = open_spare();
+  return fd >= 0;
+}
+
+void Listener::close() noexcept {
+  closed_ = true;
+  error_code ignored;
+  acceptor_.close(ignored);
+  pause_.cancel();
+}
+
+}  // namespace tus::server

@@ -1,0 +1,74 @@
+// What the connections of one event loop share: buffers, the date, one timer for all time-outs.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/deadline.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+#include <ctime>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tus::server {
+
+// A connection as its loop sees it. All calls are made on the loop.
+class LoopMember : public boost::intrusive::list_base_hook<> {
+ public:
+  virtual ~LoopMember() = default;
+
+  virtual void check_deadline(Deadline::Point now) = 0;
+  // Ends what can be ended without a loss: idle connections, bodies in flight.
+  virtual void soft_stop() = 0;
+  // Cuts the connection.
+  virtual void hard_stop() = 0;
+};
+
+// Used on its executor only, but for executor() itself.
+class Loop : public std::enable_shared_from_this<Loop> {
+ public:
+  explicit Loop(asio::any_io_executor executor);
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+  void add(LoopMember& member);
+  void remove(LoopMember& member) noexcept;
+
+  // Members that set a deadline say so here; they hear of it at most one tick late.
+  void expect_deadline(Deadline deadline) noexcept;
+
+  bool stopping() const noexcept { return stopping_; }
+  void soft_stop();
+  void hard_stop();
+
+  // Shared by all connections, so what is in them is valid only until the next co_await.
+  std::span<std::byte> receive_buffer() noexcept { return {receive_buffer_.get(), receive_bytes}; }
+  std::string& send_buffer() noexcept { return send_buffer_; }
+  // IMF-fixdate of now.
+  std::string_view date();
+
+  static constexpr std::size_t receive_bytes = 64 * 1024;
+
+ private:
+  void start_tick();
+  void tick();
+
+  asio::any_io_executor executor_;
+  asio::steady_timer timer_;
+  boost::intrusive::list<LoopMember, boost::intrusive::constant_time_size<false>> members_;
+  Deadline::Point next_check_ = Deadline::Point::max();
+  bool ticking_ = false;
+  bool stopping_ = false;
+  std::unique_ptr<std::byte[]> receive_buffer_;
+  std::string send_buffer_;
+  std::string date_;
+  std::time_t date_second_ = 0;
+};
+
+}  // namespace tus::server

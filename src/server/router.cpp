@@ -1,0 +1,47 @@
+#include "server/router.h"
+
+#include "server/response_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tus::server {
+
+namespace {
+
+bool is_below(std::string_view path, std::string_view base) {
+  if (path.starts_with(base)) return true;
+  return path.size() + 1 == base.size() && base.starts_with(path);
+}
+
+}  // namespace
+
+void Router::mount(std::string base_path, RequestFunction function) {
+  auto place = std::ranges::find_if(
+      mounts_, [&](const Mount& m) { return m.base_path.size() < base_path.size(); });
+  mounts_.insert(place, {std::move(base_path), std::move(function)});
+}
+
+void Router::mount_plain(std::string path, PlainResponder responder) {
+  plain_.push_back({std::move(path), std::move(responder)});
+}
+
+Awaitable<void> Router::route(Exchange& exchange) const {
+  const auto& head = exchange.head();
+  std::string_view path(head.target);
+  path = path.substr(0, path.find('?'));
+  for (const auto& mount : mounts_) {
+    if (is_below(path, mount.base_path)) return mount.function(exchange);
+  }
+  return exchange.send_final(answer_plainly(head, path));
+}
+
+Response Router::answer_plainly(const RequestHead& head, std::string_view path) const {
+  for (const auto& mount : plain_) {
+    if (path == mount.path) return mount.responder(head);
+  }
+  if (path == "*") return Response(204);  // OPTIONS: is anybody there
+  return plain_error(404, ErrorCode::upload_not_found, "nothing is served at this path");
+}
+
+}  // namespace tus::server

@@ -1,0 +1,41 @@
+// Which part of the program answers a path.
+#pragma once
+
+#include <tus/exchange.h>
+#include <tus/http_server.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tus::server {
+
+using RequestFunction = std::function<Awaitable<void>(Exchange&)>;
+
+class Router {
+ public:
+  // Longest base path first wins; "/files/" also answers "/files".
+  void mount(std::string base_path, RequestFunction function);
+  void mount_plain(std::string path, PlainResponder responder);
+
+  // The exchange must live until the returned coroutine has run.
+  Awaitable<void> route(Exchange& exchange) const;
+
+ private:
+  struct Mount {
+    std::string base_path;
+    RequestFunction function;
+  };
+  struct PlainMount {
+    std::string path;
+    PlainResponder responder;
+  };
+
+  Response answer_plainly(const RequestHead& head, std::string_view path) const;
+
+  std::vector<Mount> mounts_;  // longest first
+  std::vector<PlainMount> plain_;
+};
+
+}  // namespace tus::server
