@@ -1,17 +1,84 @@
+#include "app/flags.h"
+#include "app/start_lines.h"
+#include "app/wiring.h"
+
 #include <tus/version.h>
 
+#include <csignal>
 #include <cstdio>
+#include <exception>
+#include <pthread.h>
 #include <string_view>
+#include <unistd.h>
+#include <vector>
 
-int main(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    if (arg == "-version" || arg == "--version") {
-      std::printf("Version: %.*s\n", static_cast<int>(tus::version().size()),
-                  tus::version().data());
-      return 0;
-    }
+namespace {
+
+// Signals are taken by this thread alone; the mask is inherited by all threads started later.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+void wait_for(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
   }
-  std::fputs("tusd: only -version so far\n", stderr);
+}
+
+// A second signal ends a stop that takes too long.
+void let_second_signal_kill(const sigset_t& signals) {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void print_start_lines(const tus::app::Config& config, const tus::app::Server& server) {
+  for (const auto& line : start_lines(config, server.handler->extensions(), server.port)) {
+    const auto date = tus::app::go_date_prefix(std::chrono::system_clock::now());
+    std::printf("%s%s\n", date.c_str(), line.c_str());
+  }
+  std::fflush(stdout);
+}
+
+int run(const tus::app::Config& config) {
+  const auto signals = block_stop_signals();
+  auto server = tus::app::start_server(config);
+  if (!server) {
+    std::fprintf(stderr, "tusd: %s\n", server.error().c_str());
+    return 1;
+  }
+  print_start_lines(config, *server);
+  wait_for(signals);
+  let_second_signal_kill(signals);
+  tus::app::stop_server(*server, config);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::vector<std::string_view> args(argv + 1, argv + argc);
+  const auto config = tus::app::parse_flags(args);
+  if (!config) {
+    std::fprintf(stderr, "tusd: %s\nRun tusd -help for all flags.\n", config.error().c_str());
+    return 2;
+  }
+  if (config->show_version) {
+    std::printf("Version: %.*s\n", static_cast<int>(tus::version().size()), tus::version().data());
+    return 0;
+  }
+  if (config->show_help) {
+    std::fputs(tus::app::flags_help().c_str(), stdout);
+    return 0;
+  }
+  return run(*config);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "tusd: %s\n", error.what());
   return 1;
 }
