@@ -47,6 +47,24 @@ TEST_F(Finishing, UntilItIsDoneNothingLooksComplete) {  // [FIN-3]
   EXPECT_EQ(store->faults->finishes, 1) << "the job went on without a client, and only once";
 }
 
+TEST_F(Finishing, ACreationNamesItsUploadWhileTheFinishGoesOn) {  // [FIN-3] [CREATE-46]
+  Event gate;
+  store->faults->gate = &gate;
+  bench.options.finish_wait = 20ms;
+  auto fields = Bench::patch_fields(0);
+  fields.remove("Upload-Offset");
+  fields.add("Upload-Length", "5");
+  // Of unknown length, so that the bytes come after the creation.
+  const auto response = bench.request("POST", "/files/", fields, BodyScript::chunked("hello", 5));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(field(response, "Upload-Offset"), "(none)");
+  const auto location = field(response, "Location");
+  ASSERT_TRUE(location.starts_with("http://example.org/files/")) << location;
+  gate.set();
+  const auto path = location.substr(std::string("http://example.org").size());
+  EXPECT_EQ(field(bench.inspect(path), "Upload-Offset"), "5");
+}
+
 TEST_F(Finishing, ARequestJoinsARunningFinish) {  // [FIN-4]
   Event gate;
   store->faults->gate = &gate;

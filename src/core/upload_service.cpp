@@ -290,10 +290,16 @@ Awaitable<Outcome> UploadService::complete(HeldUpload held, const RequestHead& h
 }
 
 Awaitable<Outcome> UploadService::start_finish(HeldUpload held, const RequestHead& head) {
+  // A creation has to name its upload even when the finish takes long or fails.
+  const UploadInfo received = held.upload->info();
   auto job = jobs_.start(std::move(held), head);
-  if (!job) co_return finishing_outcome();
-  auto outcome = co_await join(job);
-  if (!outcome.error) outcome.hook_response = job->hook_response;
+  Outcome outcome = finishing_outcome();
+  if (job) outcome = co_await join(job);
+  if (outcome.error) {
+    outcome.upload = received;
+  } else {
+    outcome.hook_response = job->hook_response;
+  }
   co_return outcome;
 }
 

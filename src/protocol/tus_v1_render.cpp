@@ -179,9 +179,9 @@ class Success {
     if (!outcome_.error) response_.status = status;
   }
 
-  // While an upload is being finished its offset would make clients believe that it is finished.
+  // Of an upload whose finish is not done, the offset would make clients believe that it is.
   void add_offset() const {
-    if (!outcome_.upload || response_.error == ErrorCode::upload_finishing) return;
+    if (!outcome_.upload || (outcome_.error && outcome_.upload->finishing())) return;
     response_.fields.add("Upload-Offset", std::to_string(outcome_.upload->offset));
   }
 

@@ -122,7 +122,9 @@ TEST(tus_v1_render, errors_of_an_append_tell_the_offset_that_is_true) {
 
 // [FIN-3] While a finish runs nobody may take the upload for finished.
 TEST(tus_v1_render, a_finishing_upload_has_no_offset) {
-  const auto outcome = failed(ErrorCode::upload_finishing, upload(10, 10));
+  auto received = upload(10, 10);
+  received.finish = FinishState::pending;
+  const auto outcome = failed(ErrorCode::upload_finishing, received);
   const std::string body =
       text_type + "\nERR_UPLOAD_FINISHING: upload is being finished, try again\n";
   EXPECT_EQ(render_append(outcome), "503\n" + common + "Retry-After: 5\n" + body);
