@@ -1,0 +1,239 @@
+#include "async/event.h"
+
+#include <tus/testing/fake_bucket.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+namespace testing {
+
+namespace {
+
+// The way to the bucket, or back.
+Awaitable<void> travel() {
+  auto executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
+}
+
+}  // namespace
+
+Awaitable<Status> FakeBucket::create_record(Record record) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto id = record.info.id;
+  if (!records_.try_emplace(id, std::move(record)).second) co_return fail(ErrorCode::upload_exists);
+  co_return Status();
+}
+
+Awaitable<Status> FakeBucket::put_record(Record record) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = records_.find(record.info.id);
+  if (it == records_.end()) co_return fail(ErrorCode::upload_gone);
+  if (record.token < it->second.token) co_return fail(ErrorCode::lease_lost);
+  it->second = std::move(record);
+  co_return Status();
+}
+
+Awaitable<Result<FakeBucket::Record>> FakeBucket::get_record(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = records_.find(id);
+  if (it == records_.end()) co_return fail(ErrorCode::upload_not_found);
+  co_return it->second;
+}
+
+Awaitable<Status> FakeBucket::delete_record(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  records_.erase(id);
+  co_return Status();
+}
+
+Awaitable<Status> FakeBucket::put_rest(UploadId id, int which, Rest rest) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto key = std::pair(id, which);
+  auto old = rests_.find(key);
+  auto replaced = old == rests_.end() ? 0 : old->second.bytes.size();
+  if (rest.bytes.size() > replaced && !fits_locked(rest.bytes.size() - replaced)) {
+    co_return fail(ErrorCode::no_space);
+  }
+  rests_[key] = std::move(rest);
+  co_return Status();
+}
+
+Awaitable<std::optional<FakeBucket::Rest>> FakeBucket::get_rest(UploadId id, int which) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = rests_.find(std::pair(id, which));
+  if (it == rests_.end()) co_return std::nullopt;
+  co_return it->second;
+}
+
+Awaitable<Status> FakeBucket::delete_rests(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  rests_.erase(std::pair(id, 0));
+  rests_.erase(std::pair(id, 1));
+  co_return Status();
+}
+
+Awaitable<Status> FakeBucket::put_part(UploadId id, std::size_t number, std::string bytes) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  if (!fits_locked(bytes.size())) co_return fail(ErrorCode::no_space);
+  if (!parts_[id].try_emplace(number, std::move(bytes)).second) {
+    co_return fail(ErrorCode::internal, "a part was written twice");
+  }
+  co_return Status();
+}
+
+Awaitable<std::vector<std::uint64_t>> FakeBucket::part_sizes(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  std::vector<std::uint64_t> sizes;
+  auto it = parts_.find(id);
+  if (it == parts_.end()) co_return sizes;
+  for (const auto& [number, bytes] : it->second) {
+    if (number == sizes.size() + 1) sizes.push_back(bytes.size());
+  }
+  co_return sizes;
+}
+
+Awaitable<Status> FakeBucket::delete_parts_from(UploadId id, std::size_t number) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = parts_.find(id);
+  if (it == parts_.end()) co_return Status();
+  it->second.erase(it->second.lower_bound(number), it->second.end());
+  if (it->second.empty()) parts_.erase(it);
+  co_return Status();
+}
+
+void FakeBucket::next_complete(Fault fault) {
+  std::lock_guard lock(mutex_);
+  fault_ = fault;
+}
+
+Awaitable<Status> FakeBucket::complete(UploadId id, Deadline deadline) {
+  co_await travel();
+  Fault fault;
+  {
+    std::lock_guard lock(mutex_);
+    fault = std::exchange(fault_, Fault::none);
+  }
+  if (fault == Fault::hangs) co_await sleep_until(deadline);
+  if (fault == Fault::hangs || fault == Fault::fails) {
+    co_return fail(ErrorCode::store_unavailable, "told to fail");
+  }
+  std::lock_guard lock(mutex_);
+  auto it = parts_.find(id);
+  if (it == parts_.end()) co_return fail(ErrorCode::upload_gone, "no multipart upload");
+  std::string object;
+  for (const auto& [number, bytes] : it->second) {
+    bool last = number == it->second.rbegin()->first;
+    if (!last && bytes.size() < options_.smallest_part) {
+      co_return fail(ErrorCode::internal, "a part is too small");
+    }
+    object += bytes;
+  }
+  objects_[id] = std::move(object);
+  parts_.erase(it);
+  if (fault == Fault::answer_lost) {
+    co_return fail(ErrorCode::store_unavailable, "the answer was lost");
+  }
+  co_return Status();
+}
+
+Awaitable<std::optional<std::uint64_t>> FakeBucket::object_size(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = objects_.find(id);
+  if (it == objects_.end()) co_return std::nullopt;
+  co_return it->second.size();
+}
+
+Awaitable<Result<std::string>> FakeBucket::get_object(UploadId id, std::uint64_t first,
+                                                      std::uint64_t count) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  auto it = objects_.find(id);
+  if (it == objects_.end()) co_return fail(ErrorCode::upload_not_found);
+  first = std::min<std::uint64_t>(first, it->second.size());
+  co_return it->second.substr(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+}
+
+Awaitable<Status> FakeBucket::delete_object(UploadId id) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  objects_.erase(id);
+  co_return Status();
+}
+
+Awaitable<std::vector<UploadId>> FakeBucket::ids_behind(std::string cursor, std::size_t most) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  std::vector<UploadId> ids;
+  for (const auto& [id, record] : records_) {
+    if (id.str() > cursor && ids.size() < most) ids.push_back(id);
+  }
+  co_return ids;
+}
+
+std::uint64_t FakeBucket::bytes_locked() const {
+  std::uint64_t sum = 0;
+  for (const auto& [key, rest] : rests_) sum += rest.bytes.size();
+  for (const auto& [id, object] : objects_) sum += object.size();
+  for (const auto& [id, parts] : parts_) {
+    for (const auto& [number, bytes] : parts) sum += bytes.size();
+  }
+  return sum;
+}
+
+bool FakeBucket::fits_locked(std::uint64_t more) const {
+  return options_.max_bytes == 0 || bytes_locked() + more <= options_.max_bytes;
+}
+
+std::uint64_t FakeBucket::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_locked();
+}
+
+std::uint64_t FakeBucket::uploads() const {
+  std::lock_guard lock(mutex_);
+  return records_.size();
+}
+
+void FakeBucket::limit(std::uint64_t max_bytes) {
+  std::lock_guard lock(mutex_);
+  options_.max_bytes = max_bytes;
+}
+
+std::string FakeBucket::peek(const UploadId& id) const {
+  std::lock_guard lock(mutex_);
+  auto record = records_.find(id);
+  if (record == records_.end()) return "[no record]";
+  auto object = objects_.find(id);
+  if (object != objects_.end()) return object->second;
+  std::string bytes;
+  std::size_t count = 0;
+  auto parts = parts_.find(id);
+  auto most = record->second.pending_parts;
+  while (parts != parts_.end() && parts->second.contains(count + 1) && (!most || count < *most)) {
+    bytes += parts->second.at(++count);
+  }
+  auto rest = rests_.find(std::pair(id, record->second.live_rest));
+  if (rest != rests_.end() && rest->second.after == count) bytes += rest->second.bytes;
+  return bytes;
+}
+
+}  // namespace testing
+
+TUS_NAMESPACE_END

@@ -1,0 +1,96 @@
+// Object storage as S3 sees it, in memory: whole objects, and multipart uploads of immutable parts.
+#pragma once
+
+#include <tus/async.h>
+#include <tus/deadline.h>
+#include <tus/error.h>
+#include <tus/upload_info.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+TUS_NAMESPACE_BEGIN
+
+namespace testing {
+
+struct FakeBucketOptions {
+  FakeBucketOptions() = default;
+  std::size_t smallest_part = 5;  // of a completed multipart upload; the last part may be smaller
+  std::uint64_t max_bytes = 0;    // 0: no limit
+};
+
+// Requests take their time: each completes later, on the executor of the coroutine that made it. Any
+// thread. Outlives the stores that use it, as a bucket does.
+class FakeBucket {
+ public:
+  explicit FakeBucket(FakeBucketOptions options = {}) : options_(options) {}
+
+  // The state of an upload: stands for its .info object. A put is refused (lease_lost) when the object
+  // was put under a younger token, as a conditional request would be.
+  struct Record {
+    UploadInfo info;
+    std::optional<std::size_t> pending_parts;  // parts that count while an append is staged
+    int live_rest = 0;                         // which of the two .part objects counts
+    std::uint64_t token = 0;
+  };
+  Awaitable<Status> create_record(Record record);
+  Awaitable<Status> put_record(Record record);
+  Awaitable<Result<Record>> get_record(UploadId id);
+  Awaitable<Status> delete_record(UploadId id);
+
+  // What is too small for a part: the bytes behind part number `after`. Rewritable.
+  struct Rest {
+    std::size_t after = 0;
+    std::string bytes;
+  };
+  Awaitable<Status> put_rest(UploadId id, int which, Rest rest);
+  Awaitable<std::optional<Rest>> get_rest(UploadId id, int which);
+  Awaitable<Status> delete_rests(UploadId id);
+
+  // A part is written once.
+  Awaitable<Status> put_part(UploadId id, std::size_t number, std::string bytes);
+  Awaitable<std::vector<std::uint64_t>> part_sizes(UploadId id);
+  Awaitable<Status> delete_parts_from(UploadId id, std::size_t number);
+
+  // What becomes of the next complete().
+  enum class Fault : std::uint8_t {
+    none,
+    fails,        // nothing is done
+    answer_lost,  // done, and reported as failed
+    hangs,        // nothing is done, and no answer comes before the deadline
+  };
+  void next_complete(Fault fault);
+  // Makes the object of all parts.
+  Awaitable<Status> complete(UploadId id, Deadline deadline);
+  Awaitable<std::optional<std::uint64_t>> object_size(UploadId id);
+  Awaitable<Result<std::string>> get_object(UploadId id, std::uint64_t first, std::uint64_t count);
+  Awaitable<Status> delete_object(UploadId id);
+
+  Awaitable<std::vector<UploadId>> ids_behind(std::string cursor, std::size_t most);
+  std::uint64_t bytes() const;
+  std::uint64_t uploads() const;
+  void limit(std::uint64_t max_bytes);
+  // All bytes of an upload that count, without asking the store. For tests.
+  std::string peek(const UploadId& id) const;
+
+ private:
+  std::uint64_t bytes_locked() const;
+  bool fits_locked(std::uint64_t more) const;
+
+  mutable std::mutex mutex_;
+  FakeBucketOptions options_;
+  Fault fault_ = Fault::none;
+  std::map<UploadId, Record> records_;
+  std::map<std::pair<UploadId, int>, Rest> rests_;
+  std::map<UploadId, std::map<std::size_t, std::string>> parts_;
+  std::map<UploadId, std::string> objects_;
+};
+
+}  // namespace testing
+
+TUS_NAMESPACE_END

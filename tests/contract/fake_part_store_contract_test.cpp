@@ -1,0 +1,34 @@
+#include <tus/testing/fake_part_store.h>
+#include <tus/testing/store_contract.h>
+
+namespace tus {
+namespace {
+using testing::FakeBucket;
+
+class PartBackend final : public testing::StoreBackend {
+ public:
+  testing::StoreDeviations deviations() const override {
+    testing::StoreDeviations deviations;
+    deviations.reads_only_finished = true;  // S3 cannot read the parts of a multipart upload
+    return deviations;
+  }
+  Store& store() override { return *store_; }
+  void restart() override { store_ = testing::make_fake_part_store(bucket_); }
+  void limit_space(std::uint64_t bytes) override { bucket_->limit(bucket_->bytes() + bytes); }
+  std::string peek(const UploadId& id, std::uint64_t) override { return bucket_->peek(id); }
+  void fail_next_finish(FinishFault fault) override {
+    using Fault = FakeBucket::Fault;
+    constexpr Fault faults[] = {Fault::fails, Fault::answer_lost, Fault::hangs};
+    bucket_->next_complete(faults[static_cast<int>(fault)]);
+  }
+
+ private:
+  std::shared_ptr<FakeBucket> bucket_ = std::make_shared<FakeBucket>();
+  std::shared_ptr<Store> store_ = testing::make_fake_part_store(bucket_);
+};
+
+const int registered =
+    testing::add_store_contract("parts", [] { return std::make_unique<PartBackend>(); });
+
+}  // namespace
+}  // namespace tus
