@@ -1,6 +1,6 @@
 #include "app/wiring.h"
 
-#include "app/spdlog_logger.h"
+#include "app/stderr_logger.h"
 #include "metrics/prometheus_metrics.h"
 
 #include <tus/memory_locker.h>
