@@ -222,9 +222,8 @@ std::uint64_t H1Body::splice(int fd, std::uint64_t at, std::uint64_t max,
     return copy(fd, at, max, scratch, file_error);
   }
   std::uint64_t total = 0;
-  while (open() && total < max) {
-    auto most = std::min<std::uint64_t>(max - total, contiguous());
-    auto n = splice_from_socket(pipe, most);
+  while (open() && total < max && contiguous() > 0) {
+    auto n = splice_from_socket(pipe, std::min<std::uint64_t>(max - total, contiguous()));
     if (n == 0) break;
     // Whatever happens to the body meanwhile, bytes that have left the socket go to the file.
     auto written = drain_pipe(pipe.read_end(), n, fd, at + total, scratch, file_error);

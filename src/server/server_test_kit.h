@@ -1,0 +1,123 @@
+// A real server on a loopback port with handlers that behave like a store, for the tests beside it.
+#pragma once
+
+#include "server/server.h"
+
+#include <tus/exchange.h>
+#include <tus/runtime.h>
+#include <tus/testing/raw_client.h>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace tus::server {
+
+using testing::RawClient;
+using testing::RawClientError;
+using testing::RawResponse;
+
+// What a handler has made of one request.
+struct Received {
+  std::string target;
+  std::string body;
+  BodyState state = BodyState::open;
+  std::string trailers;
+  int file_error = 0;
+};
+
+// The requests that were handled, across threads.
+class Records {
+ public:
+  void add(Received received);
+  // The next one, in order; nothing after 10 seconds.
+  std::optional<Received> next();
+
+  // The body that is being received now by /files/..., so that tests can interrupt it.
+  void set_current(BodySource* body);
+  bool interrupt_current(BodyState reason);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Received> list_;
+  BodySource* current_ = nullptr;
+};
+
+// Paths:
+//   /files/...        receives the whole body into a file on the pool, answers 200 with what it got
+//   /pull/...         the same through pull() on the loop
+//   /early/STATUS     answers at once
+//   /part/N           takes N bytes, then answers 413
+//   /full/...         receives into /dev/full
+//   /big/N            answers with N bytes
+//   /throw, /silent   fail
+class TestServer {
+ public:
+  struct Options {
+    ZeroCopy zero_copy = ZeroCopy::automatic;
+    unsigned loops = 1;
+    HttpServerOptions http;
+  };
+
+  explicit TestServer(Options options);
+  ~TestServer();
+
+  std::uint16_t port() const noexcept { return port_; }
+  RawClient connect() const { return RawClient(port_); }
+  Records& records() noexcept { return records_; }
+  Server& server() noexcept { return *server_; }
+
+  // Returns how long it took. Once.
+  std::chrono::milliseconds stop(std::chrono::milliseconds patience);
+
+ private:
+  Awaitable<void> handle(Exchange& exchange);
+  Awaitable<void> receive(Exchange& exchange, bool on_pool, std::string file);
+  Awaitable<void> take_part(Exchange& exchange, std::size_t count);
+
+  EventLoops loops_;
+  std::shared_ptr<BlockingPool> pool_ = make_blocking_pool(4);
+  Records records_;
+  std::unique_ptr<Server> server_;
+  std::uint16_t port_ = 0;
+  bool stopped_ = false;
+};
+
+// "PATCH /files/x" with a length.
+std::string patch(std::string_view target, std::string_view body, std::string_view fields = "");
+std::string patch_head(std::string_view target, std::uint64_t length, std::string_view fields = "");
+std::string chunked(std::string_view body, std::size_t chunk, std::string_view trailers = "");
+std::string pattern(std::size_t size);
+// Says where they differ instead of printing them.
+::testing::AssertionResult same_bytes(std::string_view got, std::string_view wanted);
+
+inline constexpr std::string_view get = "GET /files/next HTTP/1.1\r\nHost: h\r\n\r\n";
+
+// Every test over the wire runs for both ways of moving bytes and for one and two loops.
+struct Way {
+  ZeroCopy zero_copy;
+  unsigned loops;
+};
+void PrintTo(const Way& way, std::ostream* out);
+
+class ServerTest : public ::testing::TestWithParam<Way> {
+ protected:
+  TestServer& start(HttpServerOptions http = {});
+  TestServer& server() { return *server_; }
+
+ private:
+  std::optional<TestServer> server_;
+};
+
+#define TUS_ALL_WAYS(suite)                                                                     \
+  INSTANTIATE_TEST_SUITE_P(Ways, suite,                                                         \
+                           ::testing::Values(Way{ZeroCopy::always, 1}, Way{ZeroCopy::never, 2}, \
+                                             Way{ZeroCopy::automatic, 2}))
+
+}  // namespace tus::server
