@@ -1,0 +1,94 @@
+// Any request head: planning and answering it must neither crash nor let through what would break a
+// response, a path or a file name.
+#include "protocol/header_values.h"
+#include "protocol/metadata.h"
+#include "protocol/tus_v1.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace {
+
+using namespace tus;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+// First line: method and target; then "Name: value" lines. Whatever does not look like it is taken as it
+// is: a server might be wrong about what it lets through.
+RequestHead head_from(std::string_view text) {
+  RequestHead head;
+  head.host = "example.org";
+  bool first = true;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::string_view separator = first ? " " : ": ";
+    const auto split = line.find(separator);
+    std::string left(line.substr(0, split));
+    std::string right;
+    if (split != std::string_view::npos) right = line.substr(split + separator.size());
+    if (first) {
+      head.method = std::move(left);
+      head.target = std::move(right);
+    } else {
+      head.fields.add(std::move(left), std::move(right));
+    }
+    first = false;
+  }
+  return head;
+}
+
+void check_response(const Response& response) {
+  require(response.status >= 200 && response.status < 600);
+  for (const auto& field : response.fields) {
+    require(protocol::is_field_name(field.name));
+    require(protocol::is_field_value(field.value));
+  }
+}
+
+UploadInfo upload_of(const Command& command) {
+  UploadInfo upload;
+  upload.id = *UploadId::parse("a");
+  if (const auto* create = std::get_if<CreateCommand>(&command)) {
+    upload.length = create->length;
+    upload.raw_metadata = create->raw_metadata;
+    upload.metadata = create->metadata;
+    const auto again = protocol::parse_metadata(protocol::format_metadata(create->metadata));
+    require(again.size() <= create->metadata.size());
+  }
+  if (const auto* append = std::get_if<AppendCommand>(&command)) {
+    require(UploadId::parse(append->id.str()).has_value());
+    require(append->offset <= INT64_MAX);
+    upload.id = append->id;
+    upload.offset = append->offset;
+    upload.length = append->declared_length;
+  }
+  return upload;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(data[i]);
+  const auto head = head_from(text);
+  const protocol::TusV1 tus((protocol::TusOptions()));
+  const auto command = tus.plan(head);
+  if (!command) {
+    check_response(command.error());
+    return 0;
+  }
+  const Outcome outcome(upload_of(*command));
+  check_response(tus.render(head, *command, outcome));
+  check_response(tus.render(head, InspectCommand(), outcome));
+  const auto decoded = protocol::decode_base64(text);
+  if (decoded) require(protocol::decode_base64(protocol::encode_base64(*decoded)) == decoded);
+  return 0;
+}
