@@ -1,5 +1,9 @@
 #include "tests/conformance/conversation.h"
 
+#include <tus/file_store.h>
+#include <tus/memory_locker.h>
+#include <tus/memory_store.h>
+#include <tus/runtime.h>
 #include <tus/testing/request_text.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,6 +11,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace tus::conformance {
@@ -132,15 +137,34 @@ void Conformance::talk(const std::vector<Step>& steps) {
   }
 }
 
-Response Conformance::carry_out(const Step& step) {
-  if (!transport_) {
-    HandlerParts parts;
-    parts.store = store;
-    parts.locker = make_memory_locker();
-    transport_ = GetParam() == Kind::http
-                     ? make_http_transport(options, std::move(parts))
-                     : make_core_transport(options, std::move(parts), GetParam());
+std::shared_ptr<Store> Conformance::make_store() const {
+  if (GetParam() != Kind::http_file) return make_memory_store();
+  FileStoreOptions files;
+  files.directory = directory_.path();
+  auto store = make_file_store(files, make_blocking_pool(1), std::make_shared<SystemClock>(),
+                               std::make_shared<NoLogger>());
+  if (!store) throw std::runtime_error(store.error().detail());
+  return *store;
+}
+
+std::unique_ptr<Transport> Conformance::make_transport() const {
+  HandlerParts parts;
+  parts.store = store_;
+  parts.locker = make_memory_locker();
+  switch (GetParam()) {
+    case Kind::core:
+    case Kind::core_buffered:
+      return make_core_transport(options, std::move(parts), GetParam());
+    case Kind::http:
+      return make_http_transport(options, std::move(parts), ZeroCopy::never);
+    case Kind::http_file:
+      return make_http_transport(options, std::move(parts), ZeroCopy::always);
   }
+  return nullptr;
+}
+
+Response Conformance::carry_out(const Step& step) {
+  if (!transport_) transport_ = make_transport();
   const auto ask = ask_of(step, upload_);
   auto response = transport_->answer(ask);
   const auto* override_method = ask.fields.find("X-HTTP-Method-Override");
@@ -160,7 +184,7 @@ void Conformance::expect_stored(const std::string& bytes) {
   const auto id = UploadId::parse(upload_.substr(std::string_view("/files/").size()));
   ASSERT_TRUE(id.has_value());
   asio::io_context loop;
-  auto text = asio::co_spawn(loop, read_all(store, *id), asio::use_future);
+  auto text = asio::co_spawn(loop, read_all(store_, *id), asio::use_future);
   loop.run();
   EXPECT_EQ(text.get(), bytes);
 }
@@ -173,11 +197,15 @@ std::string name_of(const ::testing::TestParamInfo<Kind>& info) {
       return "core_buffered";
     case Kind::http:
       return "http";
+    case Kind::http_file:
+      return "http_file";
   }
   return "?";
 }
 
 INSTANTIATE_TEST_SUITE_P(over, Conformance,
-                         ::testing::Values(Kind::core, Kind::core_buffered, Kind::http), name_of);
+                         ::testing::Values(Kind::core, Kind::core_buffered, Kind::http,
+                                           Kind::http_file),
+                         name_of);
 
 }  // namespace tus::conformance

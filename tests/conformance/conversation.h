@@ -3,8 +3,8 @@
 
 #include "tests/conformance/transport.h"
 
-#include <tus/memory_locker.h>
-#include <tus/memory_store.h>
+#include <tus/store.h>
+#include <tus/testing/temporary_directory.h>
 
 #include <gtest/gtest.h>
 
@@ -47,12 +47,15 @@ class Conformance : public ::testing::TestWithParam<Kind> {
   void expect_stored(const std::string& bytes);
 
   HandlerOptions options;
-  std::shared_ptr<Store> store = make_memory_store();
 
  private:
+  std::shared_ptr<Store> make_store() const;
+  std::unique_ptr<Transport> make_transport() const;
   Response carry_out(const Step& step);
   void remember(const Response& response);
 
+  testing::TemporaryDirectory directory_;
+  std::shared_ptr<Store> store_ = make_store();
   std::unique_ptr<Transport> transport_;
   std::string upload_;  // the path of the upload that was created last
 };

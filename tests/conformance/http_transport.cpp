@@ -60,12 +60,18 @@ std::string text_of(const Ask& ask) {
   return text + framed(ask.body);
 }
 
+HttpServerOptions server_options(ZeroCopy zero_copy) {
+  HttpServerOptions options;
+  options.zero_copy = zero_copy;
+  return options;
+}
+
 class HttpTransport final : public Transport {
  public:
-  HttpTransport(const HandlerOptions& options, HandlerParts parts)
+  HttpTransport(const HandlerOptions& options, HandlerParts parts, ZeroCopy zero_copy)
       : pool_(make_blocking_pool(2)),
         handler_(std::make_shared<Handler>(options, std::move(parts), loops_.executors().front())),
-        server_(std::make_unique<HttpServer>(HttpServerOptions(), loops_.executors(), pool_,
+        server_(std::make_unique<HttpServer>(server_options(zero_copy), loops_.executors(), pool_,
                                              std::make_shared<NoLogger>(),
                                              std::make_shared<NoMetrics>())) {
     server_->mount(options.base_path, handler_);
@@ -121,8 +127,9 @@ class HttpTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_http_transport(HandlerOptions options, HandlerParts parts) {
-  return std::make_unique<HttpTransport>(options, std::move(parts));
+std::unique_ptr<Transport> make_http_transport(HandlerOptions options, HandlerParts parts,
+                                               ZeroCopy zero_copy) {
+  return std::make_unique<HttpTransport>(options, std::move(parts), zero_copy);
 }
 
 }  // namespace tus::conformance

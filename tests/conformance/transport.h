@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tus/handler.h>
+#include <tus/http_server.h>
 #include <tus/message.h>
 
 #include <cstdint>
@@ -48,10 +49,12 @@ enum class Kind : std::uint8_t {
   core,           // the body arrives piece by piece, when it is waited for
   core_buffered,  // the body is there together with the head
   http,           // over a socket
+  http_file,      // over a socket into files, without copying where that is possible
 };
 
 std::unique_ptr<Transport> make_core_transport(HandlerOptions options, HandlerParts parts,
                                                Kind kind);
-std::unique_ptr<Transport> make_http_transport(HandlerOptions options, HandlerParts parts);
+std::unique_ptr<Transport> make_http_transport(HandlerOptions options, HandlerParts parts,
+                                               ZeroCopy zero_copy);
 
 }  // namespace tus::conformance
