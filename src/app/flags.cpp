@@ -247,7 +247,10 @@ std::string flags_help() {
       text += "\n" + std::string(group) + ":\n";
     }
     std::string names(flag.names);
-    for (std::size_t at = 0; (at = names.find(' ', at)) != names.npos;) names.replace(at, 1, ", -");
+    constexpr std::string_view comma = ", -";
+    for (std::size_t at = 0; (at = names.find(' ', at)) != names.npos; at += comma.size()) {
+      names.replace(at, 1, comma);
+    }
     text += "  -" + names;
     if (!flag.value.empty()) text += " " + std::string(flag.value);
     text += "\n      " + std::string(flag.help) + "\n";
