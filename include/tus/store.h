@@ -9,6 +9,7 @@
 #include <tus/upload_info.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,8 @@ struct AppendRequest {
   Mode mode = Mode::plain;
 };
 
+class Upload;
+
 struct AppendOutcome {
   AppendOutcome() = default;
 
@@ -48,6 +51,17 @@ struct AppendOutcome {
   std::uint64_t staged_offset = 0;   // staged mode: where the bytes end that await commit
   BodyState body = BodyState::open;  // why the body gave no more; open: the store gave up
   std::optional<Error> error;        // the store's own failure, if any
+};
+
+// Decides, from the state of an upload, whether an append may begin at once, and where. Pure; called on
+// any thread. Nothing: the caller wants to look at the upload first.
+using AppendCheck = std::function<std::optional<AppendRequest>(const UploadInfo&)>;
+
+struct OpenedUpload {
+  OpenedUpload() = default;
+
+  std::unique_ptr<Upload> upload;
+  std::optional<AppendOutcome> appended;  // when the check allowed it
 };
 
 // One finite stream of bytes out of a store. Used by one coroutine.
@@ -134,6 +148,12 @@ class TUS_EXPORT Store {
   // store_unavailable.
   virtual Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
                                                           Deadline deadline) = 0;
+
+  // open() and, where `check` allows it, append(): for stores in which both together cost less than one
+  // after the other. The default does just that, one after the other.
+  virtual Awaitable<Result<OpenedUpload>> open_and_append(UploadId id, const Lease& lease,
+                                                          BodySource& source, AppendCheck check,
+                                                          Deadline deadline);
 
   // The state of an upload as last made safe, without a lease and without changing anything.
   virtual Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) = 0;

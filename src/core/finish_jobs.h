@@ -23,6 +23,7 @@ struct HeldUpload {
   std::shared_ptr<LeaseKeeper> keeper;
   std::unique_ptr<Lease> lease;
   std::unique_ptr<Upload> upload;
+  std::optional<AppendOutcome> appended;  // by the call that opened it
 };
 
 // One job per upload: make the bytes safe, ask pre-finish, record it as finished. A job that fails is

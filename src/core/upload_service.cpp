@@ -202,9 +202,18 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
 // ---- append
 
 Awaitable<Outcome> UploadService::append(AppendCommand command, Request request) {
-  auto opened = co_await open_settled(command.id, request.head);
+  std::optional<EarlyAppend> early;
+  if (request.head.content_length && !request.body.buffered().empty()) {
+    early.emplace(request.body, plain_append_check(command, request.head));
+  }
+  auto opened = co_await open_settled(command.id, request.head, early ? &*early : nullptr);
   if (!opened) co_return std::move(opened.error());
   HeldUpload held = std::move(*opened);
+  if (held.appended) {
+    auto moved = std::move(*held.appended);
+    parts_.metrics->bytes_received(moved.safe_offset - command.offset);
+    co_return co_await received(std::move(held), request, std::move(moved), ErrorCode::internal);
+  }
 
   const auto& info = held.upload->info();
   if (info.is_final) co_return refuse(ErrorCode::modify_final, *held.upload);
@@ -225,6 +234,27 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   auto ready = co_await prepare(held, *limit);
   if (!ready) co_return Outcome(std::move(ready.error()));
   co_return co_await receive(std::move(held), request, *limit);
+}
+
+// Most appends need nothing but their bytes written: those may begin while the store opens the upload.
+// Whatever is not plain is looked at afterwards, in append().
+AppendCheck UploadService::plain_append_check(const AppendCommand& command,
+                                              const RequestHead& head) const {
+  if (command.declared_length) return [](const UploadInfo&) { return std::nullopt; };
+  protocol::LengthQuestion question;
+  question.offset = command.offset;
+  question.content_length = head.content_length;
+  question.max_size = options_.max_size;
+  const bool mark_first = needs_finish();
+  return [question, mark_first](const UploadInfo& info) -> std::optional<AppendRequest> {
+    const bool marked =
+        info.finish == FinishState::pending || (info.finish == FinishState::derived && !mark_first);
+    if (info.is_final || !marked || !info.length || info.has_all_bytes()) return std::nullopt;
+    auto full = question;
+    full.length = info.length;
+    if (info.offset != full.offset || !protocol::check_length(full)) return std::nullopt;
+    return AppendRequest(info.offset);
+  };
 }
 
 Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request) {
@@ -249,14 +279,20 @@ Awaitable<Status> UploadService::prepare(HeldUpload& held, const protocol::Lengt
 
 Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
                                           protocol::LengthAnswer limit) {
-  std::optional<Error> ended;
-  if (request.head.has_body) {
-    const auto start = held.upload->info().offset;
-    auto moved = co_await move_body(held, request, limit.allowance);
-    parts_.metrics->bytes_received(moved.safe_offset - start);
-    ended = std::move(moved.error);
-    if (!ended) ended = body_error(moved.body, limit.excess);
-  }
+  AppendOutcome moved;
+  moved.safe_offset = held.upload->info().offset;
+  moved.body = BodyState::complete;
+  const auto start = moved.safe_offset;
+  if (request.head.has_body) moved = co_await move_body(held, request, limit.allowance);
+  parts_.metrics->bytes_received(moved.safe_offset - start);
+  co_return co_await received(std::move(held), request, std::move(moved), limit.excess);
+}
+
+// `excess`: what a body that brought too much is called.
+Awaitable<Outcome> UploadService::received(HeldUpload held, Request request, AppendOutcome moved,
+                                           ErrorCode excess) {
+  auto ended = std::move(moved.error);
+  if (!ended) ended = body_error(moved.body, excess);
   if (held.upload->info().has_all_bytes() && !ended) {
     co_return co_await complete(std::move(held), request.head);
   }
@@ -313,44 +349,56 @@ Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
 
 // ---- opening, with everything that may stand in the way
 
-Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(UploadId id,
-                                                                          const RequestHead& head) {
+Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
+    UploadId id, const RequestHead& head, const EarlyAppend* early) {
   for (;;) {
     if (auto job = jobs_.find(id)) {
       auto joined = co_await join(std::move(job));
       if (joined.error) co_return std::unexpected(std::move(joined));
     }
-    auto held = co_await open_held(id);
+    auto held = co_await open_held(id, early);
     if (!held) {
       if (jobs_.find(id)) continue;
       co_return std::unexpected(Outcome(std::move(held.error())));
     }
-    if (!held->upload->info().finishing()) co_return std::move(*held);
+    if (held->appended || !held->upload->info().finishing()) co_return std::move(*held);
     // All bytes are here, but whoever received them did not live to finish the upload.
     auto finished = co_await start_finish(std::move(*held), head);
     if (finished.error) co_return std::unexpected(std::move(finished));
   }
 }
 
-Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id) {
+Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, const EarlyAppend* early) {
   HeldUpload held;
   held.keeper = std::make_shared<LeaseKeeper>();
+  auto lease = co_await acquire(id, held.keeper);
+  if (!lease) co_return fail(std::move(lease.error()));
+  held.lease = std::move(*lease);
+  if (early == nullptr) {
+    auto upload = co_await parts_.store->open(std::move(id), *held.lease, store_deadline());
+    if (!upload) co_return fail(std::move(upload.error()));
+    held.upload = std::move(*upload);
+    co_return held;
+  }
+  held.keeper->start_receiving(early->body);
+  auto opened = co_await parts_.store->open_and_append(std::move(id), *held.lease, early->body,
+                                                       early->check, store_deadline());
+  held.keeper->stop_receiving();
+  if (!opened) co_return fail(std::move(opened.error()));
+  held.upload = std::move(opened->upload);
+  held.appended = std::move(opened->appended);
+  co_return held;
+}
+
+Awaitable<Result<std::unique_ptr<Lease>>> UploadService::acquire(
+    UploadId id, std::shared_ptr<LeaseKeeper> keeper) {
   const auto last = lock_deadline();
   for (;;) {
     const auto slice = Deadline::after(parts_.clock->now(), lock_slice);
-    auto lease = co_await parts_.locker->acquire(id, last.sooner(slice), held.keeper);
-    if (lease) {
-      held.lease = std::move(*lease);
-      break;
-    }
-    const bool waited_in_vain =
-        lease.error() != ErrorCode::lock_timeout || last.passed(parts_.clock->now());
-    if (waited_in_vain || jobs_.find(id)) co_return fail(std::move(lease.error()));
+    auto lease = co_await parts_.locker->acquire(id, last.sooner(slice), keeper);
+    if (lease || lease.error() != ErrorCode::lock_timeout) co_return lease;
+    if (last.passed(parts_.clock->now()) || jobs_.find(id)) co_return lease;
   }
-  auto upload = co_await parts_.store->open(std::move(id), *held.lease, store_deadline());
-  if (!upload) co_return fail(std::move(upload.error()));
-  held.upload = std::move(*upload);
-  co_return held;
 }
 
 // ---- inspect
@@ -369,7 +417,7 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
     }
   }
   // Somebody writes, or a finish is due: the offset is only true once they are done.
-  auto held = co_await open_settled(std::move(command.id), request.head);
+  auto held = co_await open_settled(std::move(command.id), request.head, nullptr);
   if (!held) co_return std::move(held.error());
   const auto& info = held->upload->info();
   if (info.finish == FinishState::abandoned)
@@ -381,7 +429,7 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
 
 Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request request) {
   if (!parts_.store->capabilities().terminate) co_return Outcome(Error(ErrorCode::not_implemented));
-  auto held = co_await open_settled(std::move(command.id), request.head);
+  auto held = co_await open_settled(std::move(command.id), request.head, nullptr);
   if (!held) co_return std::move(held.error());
   auto& upload = *held->upload;
   Outcome outcome;
@@ -435,7 +483,7 @@ Awaitable<void> UploadService::recover() {
 Awaitable<void> UploadService::finish_left_over(UploadId id) {
   auto info = co_await parts_.store->inspect(id, store_deadline());
   if (!info || !info->finishing() || jobs_.find(id)) co_return;
-  auto held = co_await open_held(id);
+  auto held = co_await open_held(id, nullptr);
   if (!held || !held->upload->info().finishing()) co_return;
   // One after the other: a finish that hangs must not hide those behind it for long.
   if (auto job = jobs_.start(std::move(*held), RequestHead())) co_await join(std::move(job));

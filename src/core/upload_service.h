@@ -46,12 +46,24 @@ class UploadService {
   // `first`: the whole body, when it is here already.
   Awaitable<Result<HeldUpload>> create_held(UploadDraft draft, Request request,
                                             std::optional<std::span<const std::byte>> first);
-  Awaitable<Result<HeldUpload>> open_held(UploadId id);
+  // The bytes that a store may begin to take while it opens an upload.
+  struct EarlyAppend {
+    BodySource& body;
+    AppendCheck check;
+  };
+  // `early` may be nullptr.
+  Awaitable<Result<HeldUpload>> open_held(UploadId id, const EarlyAppend* early);
+  Awaitable<Result<std::unique_ptr<Lease>>> acquire(UploadId id,
+                                                    std::shared_ptr<LeaseKeeper> keeper);
   // Opens an upload that is not in the middle of a finish, joining or starting one that is due.
-  Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head);
+  Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head,
+                                                             const EarlyAppend* early);
   Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
   Awaitable<Outcome> append_to_finished(HeldUpload held, Request request);
+  AppendCheck plain_append_check(const AppendCommand& command, const RequestHead& head) const;
   Awaitable<Outcome> receive(HeldUpload held, Request request, protocol::LengthAnswer limit);
+  Awaitable<Outcome> received(HeldUpload held, Request request, AppendOutcome moved,
+                              ErrorCode excess);
   Awaitable<AppendOutcome> move_body(HeldUpload& held, Request request,
                                      std::optional<std::uint64_t> allowance);
   Awaitable<Outcome> complete(HeldUpload held, const RequestHead& head);

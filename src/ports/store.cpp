@@ -20,4 +20,17 @@ Awaitable<Status> Upload::concatenate(const Lease&, std::vector<UploadId>, Deadl
   co_return fail(ErrorCode::not_implemented);
 }
 
+Awaitable<Result<OpenedUpload>> Store::open_and_append(UploadId id, const Lease& lease,
+                                                       BodySource& source, AppendCheck check,
+                                                       Deadline deadline) {
+  auto upload = co_await open(std::move(id), lease, deadline);
+  if (!upload) co_return fail(std::move(upload.error()));
+  OpenedUpload opened;
+  opened.upload = std::move(*upload);
+  if (auto request = check(opened.upload->info())) {
+    opened.appended = co_await opened.upload->append(lease, source, *request, Deadline::never());
+  }
+  co_return opened;
+}
+
 TUS_NAMESPACE_END

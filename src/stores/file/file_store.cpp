@@ -75,6 +75,30 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::open(UploadId id, const Le
   co_return std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
 }
 
+Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Lease& lease,
+                                                           BodySource& source, AppendCheck check,
+                                                           Deadline) {
+  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  auto unsafe = context_->keeper ? context_->keeper->find(id) : nullptr;
+  std::unique_ptr<FileUpload> upload;
+  std::unique_ptr<FileUpload::Run> run;
+  auto job = [&](std::span<std::byte> scratch) -> Status {
+    auto loaded = context_->records.load(id, scratch);
+    if (!loaded) return fail(loaded.error());
+    upload = std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
+    if (auto request = check(upload->info())) {
+      run = upload->begin_append(lease, source, *request, scratch);
+    }
+    return {};
+  };
+  auto begun = co_await run_blocking(*context_->pool, job);
+  if (!begun) co_return fail(begun.error());
+  OpenedUpload opened;
+  if (run) opened.appended = co_await upload->go_on(lease, source, std::move(run));
+  opened.upload = std::move(upload);
+  co_return opened;
+}
+
 Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return context_->records.load(id, scratch); };
   auto loaded = co_await run_blocking(*context_->pool, job);

@@ -18,6 +18,9 @@ class FileStore final : public Store {
                                                     Deadline deadline) override;
   Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
                                                   Deadline deadline) override;
+  Awaitable<Result<OpenedUpload>> open_and_append(UploadId id, const Lease& lease,
+                                                  BodySource& source, AppendCheck check,
+                                                  Deadline deadline) override;
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) override;
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline deadline) override;

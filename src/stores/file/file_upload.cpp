@@ -24,22 +24,6 @@ Error gone_if_missing(const Error& error) {
 
 }  // namespace
 
-// What an append keeps while it waits for its client, so it is small: no buffer, no descriptor.
-struct FileUpload::Run {
-  Run(AppendRequest request, std::uint64_t start)
-      : staged(request.mode == AppendRequest::Mode::staged), at(start) {}
-
-  bool over() const { return error || body != BodyState::open; }
-
-  Fd data;  // open only within a job, and between two jobs of a fast flow
-  bool staged;
-  bool begun = false;
-  BodyState body = BodyState::open;
-  std::uint64_t at;  // where the next byte goes
-  std::uint64_t written_back = 0;
-  std::optional<Error> error;
-};
-
 FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe)
     : context_(context),
       file_(std::move(loaded.file)),
@@ -48,8 +32,20 @@ FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> 
 
 Awaitable<AppendOutcome> FileUpload::append(const Lease& lease, BodySource& source,
                                             AppendRequest request, Deadline) {
-  Run run(request, file_.info.offset);
-  if (request.offset != run.at) run.error = Error(ErrorCode::mismatched_offset);
+  return go_on(lease, source, std::make_unique<Run>(request, file_.info.offset));
+}
+
+std::unique_ptr<FileUpload::Run> FileUpload::begin_append(const Lease& lease, BodySource& source,
+                                                          AppendRequest request,
+                                                          std::span<std::byte> scratch) {
+  auto run = std::make_unique<Run>(request, file_.info.offset);
+  if (!run->over()) move_bytes(lease, source, *run, scratch);
+  return run;
+}
+
+Awaitable<AppendOutcome> FileUpload::go_on(const Lease& lease, BodySource& source,
+                                           std::unique_ptr<Run> owned) {
+  Run& run = *owned;
   while (!run.over()) {
     if (!run.data && source.buffered().empty()) {
       auto state = co_await source.wait();

@@ -16,6 +16,31 @@ class FileUpload final : public Upload {
 
   Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
                                   Deadline deadline) override;
+
+  // What an append keeps while it waits for its client: there is one for every stalled upload, so it is
+  // small and holds no buffer and no descriptor.
+  struct Run {
+    Run(AppendRequest request, std::uint64_t start)
+        : staged(request.mode == AppendRequest::Mode::staged), at(start) {
+      if (request.offset != start) error = Error(ErrorCode::mismatched_offset);
+    }
+
+    bool over() const { return error || body != BodyState::open; }
+
+    Fd data;  // open only within a job, and between two jobs of a fast flow
+    bool staged;
+    bool begun = false;
+    BodyState body = BodyState::open;
+    std::uint64_t at;  // where the next byte goes
+    std::uint64_t written_back = 0;
+    std::optional<Error> error;
+  };
+
+  // The first job of an append, for whoever is on a pool thread with it already. Goes on with go_on().
+  std::unique_ptr<Run> begin_append(const Lease& lease, BodySource& source, AppendRequest request,
+                                    std::span<std::byte> scratch);
+  Awaitable<AppendOutcome> go_on(const Lease& lease, BodySource& source, std::unique_ptr<Run> run);
+
   Awaitable<Status> commit_staged(const Lease& lease, Deadline deadline) override;
   Awaitable<Status> rollback_staged(const Lease& lease, Deadline deadline) override;
   Awaitable<Status> declare_length(const Lease& lease, std::uint64_t length,
@@ -27,8 +52,6 @@ class FileUpload final : public Upload {
   Awaitable<Status> terminate(const Lease& lease, Deadline deadline) override;
 
  private:
-  struct Run;
-
   // One job of an append: moves what is here, and a little more while it comes fast.
   void move_bytes(const Lease& lease, BodySource& source, Run& run, std::span<std::byte> scratch);
   Status begin(Run& run, std::span<std::byte> scratch);

@@ -1,0 +1,254 @@
+// Power cuts: what is promised under each -fsync, and that nothing more is claimed.
+#include "stores/file/durable.h"
+
+#include "stores/file/file_test_kit.h"
+
+namespace tus::file_store::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string mark_of(const FileBench& bench, const std::string& id) {
+  auto file = parse_info(bench.data(id + ".info"), *UploadId::parse(id));
+  if (!file) return "damaged";
+  if (!file->durable) return "none";
+  return std::to_string(file->durable->offset) + (file->durable->strict ? " strict" : "");
+}
+
+// [FILE-11] fsync=finish: an unfinished upload falls back to what was made safe.
+TEST(durable, falls_back_to_the_safe_prefix) {
+  FileBench bench(FsyncPolicy::finish);
+  auto bytes = pattern(100);
+  auto upload = create(bench.store(), draft_of("a", 100), bytes.substr(0, 10));
+  EXPECT_EQ(mark_of(bench, "a"), "0");
+  append(*upload, bytes.substr(10, 30));
+  bench.clock->advance(29s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "0") << "not due yet";
+  bench.clock->advance(1s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "40");
+  append(*upload, bytes.substr(40, 20));
+  upload.reset();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 60u);
+
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 40u);
+  upload = open(bench.store(), "a");
+  append(*upload, bytes.substr(40, 50));
+  EXPECT_EQ(bench.data("a"), bytes.substr(0, 90)) << "the old tail is cut off";
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 90u);
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 90u) << "only a power cut takes back";
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 40u);
+}
+
+// Also when nobody writes any more: the PATCH has ended, the upload object is gone.
+TEST(durable, makes_idle_uploads_safe) {
+  FileBench bench(FsyncPolicy::finish);
+  create(bench.store(), draft_of("a", 100), "hello");
+  create(bench.store(), draft_of("b", 100));
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "5");
+  bench.calls->take_log();
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_TRUE(bench.calls->take_log().empty()) << "once safe, no more work";
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  EXPECT_EQ(inspect(bench.store(), "b")->offset, 0u);
+}
+
+TEST(durable, makes_a_fast_upload_safe_by_its_bytes) {
+  FileBench bench(FsyncPolicy::finish);
+  bench.options.durable_bytes = 1000;
+  bench.restart();
+  auto upload = create(bench.store(), draft_of("a", 10'000));
+  append(*upload, pattern(999));
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "0");
+  append(*upload, "x");
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "1000");
+}
+
+TEST(durable, makes_everything_safe_when_closed) {
+  FileBench bench(FsyncPolicy::finish);
+  create(bench.store(), draft_of("a", 100), "hello");
+  auto upload = create(bench.store(), draft_of("b", 100), "hello");
+  append(*upload, " world");
+  run(bench.store().close(Deadline::never()));
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  EXPECT_EQ(inspect(bench.store(), "b")->offset, 11u);
+}
+
+// [FILE-12] fsync=finish: what is finished stays as it is.
+TEST(durable, keeps_finished_uploads) {
+  FileBench bench(FsyncPolicy::finish);
+  auto bytes = pattern(100);
+  auto draft = draft_of("a", 100);
+  draft.finish = FinishState::pending;
+  auto upload = create(bench.store(), std::move(draft), bytes.substr(0, 50));
+  append(*upload, bytes.substr(50));
+  expect_ok(run(upload->finish_and_record(FakeLease(), Deadline::never())));
+  EXPECT_EQ(mark_of(bench, "a"), "none");
+  draft = draft_of("b", 100);
+  draft.finish = FinishState::finished;
+  create(bench.store(), std::move(draft), bytes);
+  bench.cut_power();
+  for (const char* id : {"a", "b"}) {
+    EXPECT_TRUE(inspect(bench.store(), id)->finished());
+    EXPECT_EQ(bench.data(id), bytes);
+  }
+  bench.calls->take_log();
+  bench.clock->advance(1h);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_TRUE(bench.calls->take_log().empty()) << "the keeper has forgotten them";
+}
+
+TEST(durable, never_counts_staged_bytes) {
+  FileBench bench(FsyncPolicy::finish);
+  auto upload = create(bench.store(), draft_of("a", 100), "hello");
+  append_staged(*upload, " world");
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "5");
+  expect_ok(run(upload->commit_staged(FakeLease(), Deadline::never())));
+  EXPECT_EQ(mark_of(bench, "a"), "5") << "what the keeper wrote meanwhile is kept";
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 11u);
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "11");
+}
+
+TEST(durable, keeps_the_mark_through_other_changes) {
+  FileBench bench(FsyncPolicy::finish);
+  create(bench.store(), draft_of("a", std::nullopt), "hello");
+  auto upload = open(bench.store(), "a");
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  expect_ok(run(upload->declare_length(FakeLease(), 7, Deadline::never())));
+  EXPECT_EQ(mark_of(bench, "a"), "5");
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  EXPECT_EQ(inspect(bench.store(), "a")->length, 7u);
+}
+
+TEST(durable, forgets_what_is_terminated) {
+  FileBench bench(FsyncPolicy::finish);
+  auto upload = create(bench.store(), draft_of("a", 100), "hello");
+  expect_ok(run(upload->terminate(FakeLease(), Deadline::never())));
+  auto by_hand = create(bench.store(), draft_of("b", 100), "hello");
+  std::filesystem::remove(bench.path("b"));
+  std::filesystem::remove(bench.path("b.info"));
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_FALSE(std::filesystem::exists(bench.path("a.info")));
+  EXPECT_FALSE(std::filesystem::exists(bench.path("b.info")));
+}
+
+TEST(durable, tries_again_after_a_failure) {
+  FileBench bench(FsyncPolicy::finish);
+  create(bench.store(), draft_of("a", 100), "hello");
+  bench.clock->advance(30s);
+  for (int n = 1; mark_of(bench, "a") == "0"; ++n) {
+    ASSERT_LT(n, 50);
+    bench.calls->fail_call(n, EIO);
+    bench.keeper().sync_due(bench.clock->now());
+    bench.clock->advance(30s);
+  }
+  bench.calls->fail_call(-1, 0);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "5");
+}
+
+// An upload that was begun under another policy, or by Go, gets its mark when it goes on.
+TEST(durable, adopts_uploads_without_a_mark) {
+  FileBench bench(FsyncPolicy::off);
+  auto upload = create(bench.store(), draft_of("a", 100), "hello");
+  append(*upload, " wor");
+  upload.reset();
+  EXPECT_EQ(mark_of(bench, "a"), "none");
+  bench.options.fsync = FsyncPolicy::finish;
+  bench.restart();
+  upload = open(bench.store(), "a");
+  append(*upload, "ld");
+  EXPECT_EQ(mark_of(bench, "a"), "9");
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 9u);
+
+  bench.options.fsync = FsyncPolicy::off;
+  bench.restart();
+  upload = open(bench.store(), "a");
+  EXPECT_EQ(append(*upload, "ld").safe_offset, 11u);
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 11u) << "an old mark holds nothing back";
+}
+
+// [FILE-13] fsync=always: what was acknowledged survives, and nothing else is ever told.
+TEST(durable, loses_nothing_that_was_acknowledged) {
+  FileBench bench(FsyncPolicy::always);
+  auto bytes = pattern(100);
+  auto upload = create(bench.store(), draft_of("a", 100), bytes.substr(0, 10));
+  EXPECT_EQ(mark_of(bench, "a"), "10 strict");
+  EXPECT_EQ(append(*upload, bytes.substr(10, 20)).safe_offset, 30u);
+  EXPECT_EQ(mark_of(bench, "a"), "30 strict");
+  bench.cut_power();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 30u);
+  EXPECT_EQ(bench.data("a"), bytes.substr(0, 30));
+  // A body that stalls and then ends is made safe too.
+  upload = open(bench.store(), "a");
+  auto script = tus::testing::BodyScript::chunked(bytes.substr(30, 10), 4);
+  script.end = BodyState::peer_closed;
+  EXPECT_EQ(append(*upload, std::move(script)).safe_offset, 40u);
+  EXPECT_EQ(mark_of(bench, "a"), "40 strict");
+}
+
+TEST(durable, tells_no_offset_that_was_not_synced) {
+  FileBench bench(FsyncPolicy::always);
+  auto bytes = pattern(100);
+  auto upload = create(bench.store(), draft_of("a", 100), bytes.substr(0, 10));
+  bench.calls->take_log();
+  for (int n = 1;; ++n) {
+    bench.calls->fail_call(n, EIO);
+    auto outcome = bench.append_bytes(*upload, bytes.substr(10));
+    bench.calls->fail_call(-1, 0);
+    if (!outcome.error) break;
+    ASSERT_LT(n, 50);
+    EXPECT_EQ(outcome.safe_offset, 10u) << n;
+    // The last sync is that of the directory: then the record is already there, and true.
+    auto told = inspect(bench.store(), "a")->offset;
+    EXPECT_TRUE(told == 10u || mark_of(bench, "a") == "100 strict") << n;
+    upload = open(bench.store(), "a");
+    if (told == 100u) break;
+  }
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 100u);
+  bench.cut_power();
+  EXPECT_EQ(bench.data("a"), bytes);
+}
+
+// The thread does what sync_due() does.
+TEST(durable, works_in_the_background) {
+  tus::testing::TemporaryDirectory directory;
+  FileStoreOptions options;
+  options.directory = directory.path();
+  options.durable_interval = 20ms;
+  auto store = make_file_store(options, std::make_shared<tus::testing::InlinePool>(),
+                               std::make_shared<SystemClock>(), std::make_shared<NoLogger>());
+  ASSERT_TRUE(store);
+  create(**store, draft_of("a", 100), "hello");
+  auto end = std::chrono::steady_clock::now() + 20s;
+  std::string mark = "0";
+  while (mark == "0" && std::chrono::steady_clock::now() < end) {
+    auto file = parse_info(read_file(directory.path() / "a.info"), *UploadId::parse("a"));
+    if (file && file->durable) mark = std::to_string(file->durable->offset);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(mark, "5");
+}
+
+}  // namespace
+}  // namespace tus::file_store::test

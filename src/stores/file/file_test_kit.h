@@ -1,0 +1,236 @@
+// What the tests of the file store share: a store in a temporary directory of a machine that can fail.
+#pragma once
+
+#include "stores/file/file_store.h"
+#include "testing/store_contract_kit.h"
+
+#include <tus/testing/inline_pool.h>
+#include <tus/testing/manual_clock.h>
+#include <tus/testing/temporary_directory.h>
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace tus::file_store::test {
+
+using tus::testing::append;
+using tus::testing::append_staged;
+using tus::testing::create;
+using tus::testing::draft_of;
+using tus::testing::expect_error;
+using tus::testing::expect_ok;
+using tus::testing::FakeLease;
+using tus::testing::inspect;
+using tus::testing::open;
+using tus::testing::pattern;
+using tus::testing::run;
+using tus::testing::try_create;
+using tus::testing::try_open;
+
+inline std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream all;
+  all << file.rdbuf();
+  return all.str();
+}
+
+inline void write_file(const std::filesystem::path& path, std::string_view text) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary)
+      .write(text.data(), static_cast<std::streamsize>(text.size()));
+}
+
+// System calls that are counted, and of which one fails.
+class FaultyCalls final : public Syscalls {
+ public:
+  // The n-th call from now on fails; those behind it work again.
+  void fail_call(int n, int error) {
+    countdown_ = n;
+    error_ = error;
+  }
+  // Every call fails that would write.
+  void fail_writes(int error) { write_error_ = error; }
+  // Writes move at most so many bytes at a time.
+  void write_at_most(std::size_t bytes) { most_ = bytes; }
+  bool has_failed() const { return countdown_ == 0; }
+
+  std::vector<std::string> take_log() { return std::exchange(log_, {}); }
+
+  // Spoils what was not synced, as a power cut may do: zeros, where bytes were written.
+  void cut_power() {
+    for (const auto& [path, synced] : synced_) spoil(path, synced);
+  }
+
+  int openat(int dir, const char* path, int flags, mode_t mode) override {
+    if (fails("openat", (flags & O_CREAT) != 0)) return -1;
+    return Syscalls::openat(dir, path, flags, mode);
+  }
+  ssize_t pread(int fd, void* into, std::size_t count, off_t at) override {
+    return fails("pread", false) ? -1 : Syscalls::pread(fd, into, count, at);
+  }
+  ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at) override {
+    if (fails("pwrite", true)) return -1;
+    synced_.try_emplace(path_of(fd), 0);
+    return Syscalls::pwrite(fd, from, std::min(count, most_), at);
+  }
+  int fstatat(int dir, const char* path, struct stat* result, int flags) override {
+    return fails("fstatat", false) ? -1 : Syscalls::fstatat(dir, path, result, flags);
+  }
+  int ftruncate(int fd, off_t size) override {
+    return fails("ftruncate", false) ? -1 : Syscalls::ftruncate(fd, size);
+  }
+  int fdatasync(int fd) override {
+    if (fails("fdatasync", false)) return -1;
+    struct stat found;
+    if (::fstat(fd, &found) == 0) synced_[path_of(fd)] = static_cast<std::uint64_t>(found.st_size);
+    return Syscalls::fdatasync(fd);
+  }
+  int fsync(int fd) override { return fails("fsync", false) ? -1 : Syscalls::fsync(fd); }
+  int start_writeback(int fd, off_t from, off_t count) override {
+    return Syscalls::start_writeback(fd, from, count);
+  }
+  int mkdirat(int dir, const char* path, mode_t mode) override {
+    return fails("mkdirat", true) ? -1 : Syscalls::mkdirat(dir, path, mode);
+  }
+  int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return fails("renameat", true) ? -1 : Syscalls::renameat(from_dir, from, to_dir, to);
+  }
+  int unlinkat(int dir, const char* path, int flags) override {
+    return fails("unlinkat", false) ? -1 : Syscalls::unlinkat(dir, path, flags);
+  }
+
+ private:
+  bool fails(const char* name, bool writes) {
+    log_.emplace_back(name);
+    if (writes && write_error_ != 0) {
+      errno = write_error_;
+      return true;
+    }
+    if (countdown_ <= 0 || --countdown_ > 0) return false;
+    errno = error_;
+    return true;
+  }
+  static std::string path_of(int fd) {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string();
+  }
+  static void spoil(const std::string& path, std::uint64_t synced) {
+    std::error_code gone;
+    auto size = std::filesystem::file_size(path, gone);
+    if (gone || size <= synced || path.ends_with(".info")) return;
+    std::filesystem::resize_file(path, synced);
+    std::filesystem::resize_file(path, size);
+  }
+
+  int countdown_ = -1;
+  int error_ = 0;
+  int write_error_ = 0;
+  std::size_t most_ = std::size_t{1} << 30;
+  std::vector<std::string> log_;
+  std::map<std::string, std::uint64_t> synced_;
+};
+
+// A body whose bytes go through the same system calls.
+class FaultySource final : public BodySource {
+ public:
+  FaultySource(tus::testing::BodyScript script, FaultyCalls& calls)
+      : inner_(std::move(script)), calls_(calls) {}
+
+  std::optional<std::uint64_t> remaining() const noexcept override { return inner_.remaining(); }
+  std::span<const std::byte> buffered() const noexcept override { return inner_.buffered(); }
+  BodyState state() const noexcept override { return inner_.state(); }
+  Moved pull(std::span<std::byte> into) override { return inner_.pull(into); }
+  Moved move_to_file(int fd, std::uint64_t at, std::uint64_t max,
+                     std::span<std::byte> scratch) override {
+    auto moved = inner_.pull(scratch.first(std::min<std::uint64_t>(scratch.size(), max)));
+    std::uint64_t done = 0;
+    while (done < moved.bytes && moved.file_error == 0) {
+      auto n = calls_.pwrite(fd, scratch.data() + done, moved.bytes - done,
+                             static_cast<off_t>(at + done));
+      if (n <= 0) moved.file_error = errno;
+      if (n > 0) done += static_cast<std::uint64_t>(n);
+    }
+    moved.bytes = done;
+    return moved;
+  }
+  bool wait_briefly(std::chrono::microseconds patience) override {
+    return inner_.wait_briefly(patience);
+  }
+  Awaitable<BodyState> wait() override { return inner_.wait(); }
+  void interrupt(BodyState reason) noexcept override { inner_.interrupt(reason); }
+
+ private:
+  tus::testing::ScriptSource inner_;
+  FaultyCalls& calls_;
+};
+
+// A machine with a directory and, while it is up, a store.
+class FileBench {
+ public:
+  explicit FileBench(FsyncPolicy fsync = FsyncPolicy::off) {
+    options.fsync = fsync;
+    options.directory = directory.path() / "up";
+    start();
+  }
+
+  // The process dies and starts again.
+  void restart() { start(); }
+  // So does the machine. What was not synced is spoilt.
+  void cut_power() {
+    store_.reset();
+    calls->cut_power();
+    boot_id += "'";
+    start();
+  }
+
+  FileStore& store() { return *store_; }
+  DurableKeeper& keeper() { return *store_->context().keeper; }
+  std::filesystem::path path(const std::string& name) const { return options.directory / name; }
+  std::string data(const std::string& name) const { return read_file(path(name)); }
+
+  AppendOutcome append_body(Upload& upload, tus::testing::BodyScript script) {
+    FaultySource source(std::move(script), *calls);
+    AppendRequest request(upload.info().offset);
+    return run(upload.append(FakeLease(), source, request, Deadline::never()));
+  }
+  AppendOutcome append_bytes(Upload& upload, std::string bytes) {
+    return append_body(upload, tus::testing::BodyScript::whole(std::move(bytes)));
+  }
+
+  tus::testing::TemporaryDirectory directory;
+  FileStoreOptions options;
+  std::shared_ptr<FaultyCalls> calls = std::make_shared<FaultyCalls>();
+  std::shared_ptr<BlockingPool> pool = std::make_shared<tus::testing::InlinePool>();
+  std::shared_ptr<tus::testing::ManualClock> clock = std::make_shared<tus::testing::ManualClock>();
+  std::string boot_id = "boot";
+
+ private:
+  void start() {
+    store_.reset();
+    Machine machine;
+    machine.calls = calls;
+    machine.boot_id = boot_id;
+    machine.background_thread = false;
+    auto context =
+        make_context(options, std::move(machine), pool, clock, std::make_shared<NoLogger>());
+    if (!context) throw std::runtime_error(context.error().detail());
+    store_ = std::make_unique<FileStore>(*std::move(context));
+    (void)calls->take_log();
+  }
+
+  std::unique_ptr<FileStore> store_;
+};
+
+}  // namespace tus::file_store::test
