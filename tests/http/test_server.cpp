@@ -1,4 +1,4 @@
-#include "server/server_test_kit.h"
+#include "tests/http/test_server.h"
 
 #include "async/run_blocking.h"
 
@@ -10,9 +10,10 @@
 #include <fcntl.h>
 #include <stdexcept>
 #include <sys/mman.h>
+#include <thread>
 #include <unistd.h>
 
-namespace tus::server {
+namespace tus::http_tests {
 
 namespace {
 
@@ -57,13 +58,14 @@ Awaitable<BodySource::Moved> receive_some(BlockingPool& pool, BodySource& body, 
 }
 
 Awaitable<void> receive_on_pool(BlockingPool& pool, BodySource& body, std::string file,
-                                Received& out) {
+                                Records& records, Received& out) {
   TestFile sink(file);
   std::uint64_t at = 0;
   out.state = body.state();
   while (out.state == BodyState::open) {
     auto moved = co_await receive_some(pool, body, sink.fd(), at);
     at += moved.bytes;
+    records.set_progress(at);
     out.state = moved.state;
     out.file_error = moved.file_error;
     if (out.state == BodyState::open) out.state = co_await body.wait();
@@ -71,12 +73,13 @@ Awaitable<void> receive_on_pool(BlockingPool& pool, BodySource& body, std::strin
   if (file.empty()) out.body = sink.content(at);
 }
 
-Awaitable<void> receive_by_pull(BodySource& body, Received& out) {
+Awaitable<void> receive_by_pull(BodySource& body, Records& records, Received& out) {
   std::array<std::byte, 700> piece;
   out.state = body.state();
   while (out.state == BodyState::open) {
     auto moved = body.pull(piece);
     out.body.append(reinterpret_cast<const char*>(piece.data()), moved.bytes);
+    records.set_progress(out.body.size());
     out.state = moved.state;
     if (moved.bytes == 0 && out.state == BodyState::open) out.state = co_await body.wait();
   }
@@ -107,9 +110,21 @@ std::optional<Received> Records::next() {
   return out;
 }
 
+void Records::set_progress(std::uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  progress_ = bytes;
+  changed_.notify_all();
+}
+
+bool Records::wait_for_progress(std::uint64_t bytes) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return progress_ >= bytes; });
+}
+
 void Records::set_current(BodySource* body) {
   std::lock_guard lock(mutex_);
   current_ = body;
+  progress_ = 0;
   changed_.notify_all();
 }
 
@@ -124,7 +139,7 @@ bool Records::interrupt_current(BodyState reason) {
 
 TestServer::TestServer(Options options) : loops_(options.loops) {
   options.http.zero_copy = options.zero_copy;
-  server_ = std::make_unique<Server>(options.http, loops_.executors(), nullptr, nullptr);
+  server_ = std::make_unique<server::Server>(options.http, loops_.executors(), nullptr, nullptr);
   for (const char* path : {"/files/", "/pull/", "/early/", "/part/", "/full/", "/big/", "/throw/",
                            "/silent/", "/interim/"}) {
     server_->mount(path, [this](Exchange& exchange) { return handle(exchange); });
@@ -140,6 +155,16 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
 }
 
 TestServer::~TestServer() { stop(std::chrono::milliseconds(0)); }
+
+bool TestServer::wait_for_connections(std::size_t left) {
+  constexpr std::size_t listeners = 1;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (server_->running() > left + listeners) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 std::chrono::milliseconds TestServer::stop(std::chrono::milliseconds patience) {
   if (std::exchange(stopped_, true)) return {};
@@ -176,9 +201,9 @@ Awaitable<void> TestServer::receive(Exchange& exchange, bool on_pool, std::strin
   received.target = exchange.head().target;
   records_.set_current(&exchange.body());
   if (on_pool) {
-    co_await receive_on_pool(*pool_, exchange.body(), file, received);
+    co_await receive_on_pool(*pool_, exchange.body(), file, records_, received);
   } else {
-    co_await receive_by_pull(exchange.body(), received);
+    co_await receive_by_pull(exchange.body(), records_, received);
   }
   records_.set_current(nullptr);
   for (const auto& f : exchange.trailers()) received.trailers += f.name + "=" + f.value + ";";
@@ -256,4 +281,4 @@ TestServer& ServerTest::start(HttpServerOptions http) {
   return *server_;
 }
 
-}  // namespace tus::server
+}  // namespace tus::http_tests

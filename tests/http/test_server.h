@@ -16,7 +16,9 @@
 #include <optional>
 #include <string>
 
-namespace tus::server {
+namespace tus::http_tests {
+
+namespace server = tus::server;
 
 using testing::RawClient;
 using testing::RawClientError;
@@ -38,6 +40,10 @@ class Records {
   // The next one, in order; nothing after 10 seconds.
   std::optional<Received> next();
 
+  // Of the request that is being received now; false after 10 seconds.
+  void set_progress(std::uint64_t bytes);
+  bool wait_for_progress(std::uint64_t bytes);
+
   // The body that is being received now by /files/..., so that tests can interrupt it.
   void set_current(BodySource* body);
   bool interrupt_current(BodyState reason);
@@ -47,6 +53,7 @@ class Records {
   std::condition_variable changed_;
   std::deque<Received> list_;
   BodySource* current_ = nullptr;
+  std::uint64_t progress_ = 0;
 };
 
 // Paths:
@@ -71,7 +78,10 @@ class TestServer {
   std::uint16_t port() const noexcept { return port_; }
   RawClient connect() const { return RawClient(port_); }
   Records& records() noexcept { return records_; }
-  Server& server() noexcept { return *server_; }
+  server::Server& server() noexcept { return *server_; }
+
+  // Until all connections but `left` have ended; false after 10 seconds.
+  bool wait_for_connections(std::size_t left);
 
   // Returns how long it took. Once.
   std::chrono::milliseconds stop(std::chrono::milliseconds patience);
@@ -84,7 +94,7 @@ class TestServer {
   EventLoops loops_;
   std::shared_ptr<BlockingPool> pool_ = make_blocking_pool(4);
   Records records_;
-  std::unique_ptr<Server> server_;
+  std::unique_ptr<server::Server> server_;
   std::uint16_t port_ = 0;
   bool stopped_ = false;
 };
@@ -120,4 +130,4 @@ class ServerTest : public ::testing::TestWithParam<Way> {
                            ::testing::Values(Way{ZeroCopy::always, 1}, Way{ZeroCopy::never, 2}, \
                                              Way{ZeroCopy::automatic, 2}))
 
-}  // namespace tus::server
+}  // namespace tus::http_tests
