@@ -5,7 +5,7 @@
 
 #include <filesystem>
 #include <stdexcept>
-#include <stdlib.h>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 
