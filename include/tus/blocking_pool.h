@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 
 TUS_NAMESPACE_BEGIN
 
@@ -16,10 +17,14 @@ class TUS_EXPORT BlockingPool {
 
   virtual ~BlockingPool() = default;
 
-  // Any thread. The job runs on a worker, once, and must not throw. One job is one store call, not one
+  // Any thread. The job runs once, never before this returns, and must not throw. On a thread of EventLoops
+  // it may run right there, after the present handler: another thread takes the loop over if it blocks. One job is one store call, not one
   // system call. Jobs wait in line when all workers are busy; every connection has at most one job in
   // the line, so its length is bounded by the number of connections.
   virtual void submit(Job job) = 0;
+
+  // For a job that is known to block for long (a sync): it never runs on a thread that others wait for.
+  virtual void submit_slow(Job job) { submit(std::move(job)); }
 
   // Whether a worker should give its place away rather than wait for a socket. Any thread.
   virtual bool is_crowded() const noexcept = 0;

@@ -9,8 +9,9 @@
 
 TUS_NAMESPACE_BEGIN
 
-// One event loop per thread. Code that runs on one of the executors never runs beside other code of the
-// same executor, so what belongs to a connection needs no lock.
+// Each loop is run by one thread at a time: code that runs on one of the executors never runs beside other
+// code of the same executor, so what belongs to a connection needs no lock. Which thread it is may
+// change when a job of a BlockingPool, done on the loop's thread, turns out to block.
 class TUS_EXPORT EventLoops {
  public:
   explicit EventLoops(unsigned count);  // count >= 1; the threads start here

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -18,21 +19,26 @@
 
 TUS_NAMESPACE_BEGIN
 
+enum class Blocking : std::uint8_t {
+  briefly,   // a few file operations
+  for_long,  // syncs, and whatever else waits for a disk to turn
+};
+
 // `work` is called once on a pool thread with the worker's scratch buffer; what it returns, or throws,
 // comes back on the coroutine's executor. `work` lives in this coroutine's frame until then, so it may
 // refer to what the awaiting coroutine keeps alive.
 template <class Work>
-Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(BlockingPool& pool,
-                                                                          Work work) {
+Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(
+    BlockingPool& pool, Work work, Blocking how = Blocking::briefly) {
   using R = std::invoke_result_t<Work&, std::span<std::byte>>;
   static_assert(!std::is_void_v<R>, "return something, if only a Status");
   std::optional<R> result;
   std::exception_ptr thrown;
   auto executor = co_await asio::this_coro::executor;
-  auto initiate = [&pool, &work, &result, &thrown, &executor](auto handler) {
+  auto initiate = [&pool, &work, &result, &thrown, &executor, how](auto handler) {
     auto guard = asio::make_work_guard(executor);
-    pool.submit([&work, &result, &thrown, guard = std::move(guard),
-                 handler = std::move(handler)](std::span<std::byte> scratch) mutable {
+    BlockingPool::Job job([&work, &result, &thrown, guard = std::move(guard),
+                           handler = std::move(handler)](std::span<std::byte> scratch) mutable {
       try {
         result.emplace(work(scratch));
       } catch (...) {
@@ -42,6 +48,11 @@ Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(Blocki
       auto executor = guard.get_executor();
       asio::post(executor, std::move(handler));
     });
+    if (how == Blocking::for_long) {
+      pool.submit_slow(std::move(job));
+    } else {
+      pool.submit(std::move(job));
+    }
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate,
                                                                        asio::use_awaitable);

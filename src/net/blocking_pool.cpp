@@ -1,3 +1,5 @@
+#include "net/loop_runners.h"
+
 #include <tus/runtime.h>
 
 #include <algorithm>
@@ -97,8 +99,13 @@ class Pool final : public BlockingPool {
     }
   }
 
-  void submit(Job job) override { state_->submit(std::move(job)); }
-  bool is_crowded() const noexcept override { return state_->is_crowded(); }
+  void submit(Job job) override {
+    if (!net::LoopRunners::take(job)) state_->submit(std::move(job));
+  }
+  void submit_slow(Job job) override { state_->submit(std::move(job)); }
+  bool is_crowded() const noexcept override {
+    return net::LoopRunners::in_job() || state_->is_crowded();
+  }
 
  private:
   std::shared_ptr<PoolState> state_ = std::make_shared<PoolState>();

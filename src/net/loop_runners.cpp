@@ -1,0 +1,243 @@
+#include "net/loop_runners.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+TUS_NAMESPACE_BEGIN
+
+namespace net {
+
+namespace {
+
+constexpr std::size_t scratch_bytes = 256 * 1024;
+// A job that is seen by two looks in a row blocks.
+constexpr std::chrono::milliseconds look_interval{1};
+constexpr int looks_before_sleep = 5;
+// After a job that blocked, so many go to the pool before the next is tried here.
+constexpr std::uint32_t jobs_for_the_pool = 256;
+// When so many threads hang in jobs, nothing more is tried here.
+constexpr std::size_t most_runners = 64;
+
+}  // namespace
+
+struct LoopRunners::Loop {
+  // One thread at a time runs it: Asio then spares itself the wake-ups for sharing work.
+  class Context : public asio::io_context {
+   public:
+    Context() : asio::io_context(1) {}
+    // What waits on one loop may own sockets and timers of another, so all loops drop their handlers
+    // before the first one is destroyed.
+    void drop_handlers() noexcept { shutdown(); }
+  };
+
+  Context context;
+
+  // Of the thread that runs the loop.
+  std::vector<BlockingPool::Job> jobs;
+  std::uint32_t left_to_the_pool = 0;
+
+  std::mutex mutex;         // guards what follows
+  std::uint32_t owner = 0;  // grows with every hand-over; who has an older number has lost the loop
+  std::uint64_t job_number = 0;
+  bool in_job = false;
+
+  std::uint64_t seen_job = 0;  // of the watcher
+};
+
+struct LoopRunners::Runner {
+  std::thread thread;
+  std::condition_variable wake;  // with LoopRunners::mutex_
+  Loop* loop = nullptr;          // nothing: parked
+  std::uint32_t owner = 0;
+  std::unique_ptr<std::byte[]> scratch;
+};
+
+namespace {
+
+// What take() and in_job() know of the thread they are called on. Set only while it is true.
+thread_local void* handlers_of = nullptr;
+thread_local bool job_runs = false;
+
+}  // namespace
+
+LoopRunners::LoopRunners(unsigned loops) {
+  for (unsigned i = 0; i < std::max(loops, 1u); ++i) loops_.push_back(std::make_unique<Loop>());
+  for (auto& loop : loops_) guards_.push_back(asio::make_work_guard(loop->context));
+  std::lock_guard lock(mutex_);
+  for (auto& loop : loops_) {
+    auto runner = std::make_unique<Runner>();
+    runner->loop = loop.get();
+    runner->thread = std::thread([this, raw = runner.get()] { run(*raw); });
+    runners_.push_back(std::move(runner));
+  }
+  watcher_ = std::thread([this] { watch(); });
+}
+
+LoopRunners::~LoopRunners() {
+  stop();
+  for (auto& loop : loops_) loop->jobs.clear();
+  for (auto& loop : loops_) loop->context.drop_handlers();
+}
+
+std::vector<asio::any_io_executor> LoopRunners::executors() const {
+  std::vector<asio::any_io_executor> out;
+  for (const auto& loop : loops_) out.emplace_back(loop->context.get_executor());
+  return out;
+}
+
+void LoopRunners::stop() noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (auto* runner : parked_) runner->wake.notify_one();
+  }
+  watcher_wake_.notify_one();
+  // The watcher is the only one who starts runners, so it ends first.
+  if (watcher_.joinable()) watcher_.join();
+  guards_.clear();
+  for (auto& loop : loops_) loop->context.stop();
+  for (auto& runner : runners_) {
+    if (runner->thread.joinable()) runner->thread.join();
+  }
+}
+
+bool LoopRunners::take(BlockingPool::Job& job) {
+  auto* loop = static_cast<Loop*>(handlers_of);
+  if (loop == nullptr) return false;
+  if (loop->left_to_the_pool > 0) {
+    --loop->left_to_the_pool;
+    return false;
+  }
+  loop->jobs.push_back(std::move(job));
+  return true;
+}
+
+bool LoopRunners::in_job() noexcept { return job_runs; }
+
+void LoopRunners::run(Runner& self) {
+  for (;;) {
+    run_loop(self);
+    std::unique_lock lock(mutex_);
+    self.loop = nullptr;
+    if (!stopping_) parked_.push_back(&self);
+    self.wake.wait(lock, [&] { return stopping_ || self.loop != nullptr; });
+    if (self.loop == nullptr) return;
+  }
+}
+
+void LoopRunners::run_loop(Runner& self) {
+  auto& loop = *self.loop;
+  while (do_jobs(self)) {
+    handlers_of = &loop;
+    const auto ran = loop.context.run_one();
+    handlers_of = nullptr;
+    if (ran == 0) return;  // stopped
+  }
+}
+
+// False when the loop is somebody else's now.
+bool LoopRunners::do_jobs(Runner& self) {
+  auto& loop = *self.loop;
+  while (!loop.jobs.empty()) {
+    auto job = std::move(loop.jobs.back());
+    loop.jobs.pop_back();
+    if (!self.scratch) self.scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
+    {
+      std::lock_guard lock(loop.mutex);
+      ++loop.job_number;
+      loop.in_job = true;
+    }
+    note_job();
+    job_runs = true;
+    job({self.scratch.get(), scratch_bytes});
+    job_runs = false;
+    job = nullptr;
+    std::lock_guard lock(loop.mutex);
+    if (loop.owner != self.owner) return false;
+    loop.in_job = false;
+  }
+  return true;
+}
+
+void LoopRunners::note_job() noexcept {
+  if (watching_.load(std::memory_order_relaxed)) return;
+  {
+    // Orders this with the watcher's decision to sleep.
+    std::lock_guard lock(mutex_);
+    watching_.store(true, std::memory_order_relaxed);
+  }
+  watcher_wake_.notify_one();
+}
+
+void LoopRunners::watch() {
+  std::uint64_t last_sum = 0;
+  int idle_looks = 0;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (idle_looks >= looks_before_sleep) {
+      watching_.store(false, std::memory_order_relaxed);
+      // A job that began before the store may have seen it too late to wake us, so look once more. One
+      // that begins after this look sees it: both go through the loop's mutex.
+      if (!anybody_in_job()) {
+        watcher_wake_.wait(
+            lock, [this] { return stopping_ || watching_.load(std::memory_order_relaxed); });
+      }
+      watching_.store(true, std::memory_order_relaxed);
+      idle_looks = 0;
+    }
+    watcher_wake_.wait_for(lock, look_interval, [this] { return stopping_; });
+    if (stopping_) return;
+    std::uint64_t sum = 0;
+    for (auto& loop : loops_) {
+      look_after(*loop);
+      sum += loop->seen_job;
+    }
+    idle_looks = sum == last_sum && !anybody_in_job() ? idle_looks + 1 : 0;
+    last_sum = sum;
+  }
+}
+
+bool LoopRunners::anybody_in_job() {
+  return std::ranges::any_of(loops_, [](auto& loop) {
+    std::lock_guard lock(loop->mutex);
+    return loop->in_job;
+  });
+}
+
+void LoopRunners::look_after(Loop& loop) {
+  {
+    std::lock_guard lock(loop.mutex);
+    const bool same = loop.in_job && loop.job_number == loop.seen_job;
+    loop.seen_job = loop.job_number;
+    if (!same) return;
+    ++loop.owner;
+    loop.in_job = false;
+  }
+  hand_over(loop);
+}
+
+// With mutex_ held. Its owner is in a job and does not touch the loop any more: it will find that its
+// number is too old.
+void LoopRunners::hand_over(Loop& loop) {
+  const bool many = runners_.size() >= most_runners && parked_.empty();
+  loop.left_to_the_pool = many ? std::numeric_limits<std::uint32_t>::max() : jobs_for_the_pool;
+  if (!parked_.empty()) {
+    auto* runner = parked_.back();
+    parked_.pop_back();
+    runner->owner = loop.owner;
+    runner->loop = &loop;
+    runner->wake.notify_one();
+    return;
+  }
+  auto runner = std::make_unique<Runner>();
+  runner->owner = loop.owner;
+  runner->loop = &loop;
+  runner->thread = std::thread([this, raw = runner.get()] { run(*raw); });
+  runners_.push_back(std::move(runner));
+}
+
+}  // namespace net
+
+TUS_NAMESPACE_END

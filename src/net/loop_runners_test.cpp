@@ -1,0 +1,129 @@
+#include "net/loop_runners.h"
+
+#include "async/run_blocking.h"
+
+#include <tus/runtime.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <latch>
+#include <thread>
+#include <vector>
+
+namespace tus {
+namespace {
+
+using Scratch = std::span<std::byte>;
+
+Awaitable<std::thread::id> thread_of_job(BlockingPool& pool, Blocking how) {
+  auto job = [](Scratch) { return std::this_thread::get_id(); };
+  co_return co_await run_blocking(pool, job, how);
+}
+
+Awaitable<std::thread::id> thread_of_loop() { co_return std::this_thread::get_id(); }
+
+struct LoopRunnersTest : ::testing::Test {
+  EventLoops loops{1};
+  asio::any_io_executor loop = loops.executors()[0];
+  std::shared_ptr<BlockingPool> pool = make_blocking_pool(2);
+
+  template <class T>
+  T run(Awaitable<T> task) {
+    return asio::co_spawn(loop, std::move(task), asio::use_future).get();
+  }
+};
+
+TEST_F(LoopRunnersTest, AQuickJobRunsOnTheThreadOfItsLoop) {  // [LOOP-5]
+  EXPECT_EQ(run(thread_of_job(*pool, Blocking::briefly)), run(thread_of_loop()));
+  EXPECT_NE(run(thread_of_job(*pool, Blocking::for_long)), run(thread_of_loop()));
+}
+
+// Blocks until the loop has run another handler: without a hand-over it never would.
+Awaitable<bool> block_until_loop_moves(BlockingPool& pool, asio::any_io_executor loop) {
+  auto job = [loop](Scratch) {
+    std::promise<void> moved;
+    asio::post(loop, [&moved] { moved.set_value(); });
+    moved.get_future().wait();
+    return true;
+  };
+  co_return co_await run_blocking(pool, job);
+}
+
+TEST_F(LoopRunnersTest, AJobThatBlocksDoesNotStopItsLoop) {  // [LOOP-6]
+  for (int i = 0; i < 600; ++i) EXPECT_TRUE(run(block_until_loop_moves(*pool, loop)));
+}
+
+TEST_F(LoopRunnersTest, AfterAJobThatBlockedTheNextGoToThePool) {  // [LOOP-6]
+  EXPECT_TRUE(run(block_until_loop_moves(*pool, loop)));
+  EXPECT_NE(run(thread_of_job(*pool, Blocking::briefly)), run(thread_of_loop()));
+}
+
+TEST_F(LoopRunnersTest, ManyBlockedJobsDoNotHoldTheLoopOrThePool) {  // [LOOP-6]
+  auto wide = make_blocking_pool(8);
+  std::vector<std::future<bool>> jobs;
+  for (int i = 0; i < 100; ++i) {
+    jobs.push_back(asio::co_spawn(loop, block_until_loop_moves(*wide, loop), asio::use_future));
+  }
+  for (auto& job : jobs) EXPECT_TRUE(job.get());
+}
+
+struct Unguarded {
+  int inside = 0;
+  int most = 0;
+  long steps = 0;
+};
+
+// Touches what only its loop may touch, and blocks in between now and then.
+Awaitable<bool> step_often(BlockingPool& pool, Unguarded& state, int salt) {
+  for (int i = 0; i < 300; ++i) {
+    state.most = std::max(state.most, ++state.inside);
+    ++state.steps;
+    --state.inside;
+    auto job = [i, salt](Scratch) {
+      if ((i + salt) % 97 != 0) return true;
+      std::promise<void> never;
+      never.get_future().wait_for(std::chrono::milliseconds(5));
+      return true;
+    };
+    co_await run_blocking(pool, job);
+  }
+  co_return true;
+}
+
+TEST_F(LoopRunnersTest, HandlersOfALoopNeverRunSideBySide) {  // [LOOP-1]
+  Unguarded state;                                            // TSan watches it
+  std::vector<std::future<bool>> tasks;
+  for (int salt = 0; salt < 20; ++salt) {
+    tasks.push_back(asio::co_spawn(loop, step_often(*pool, state, salt), asio::use_future));
+  }
+  for (auto& task : tasks) EXPECT_TRUE(task.get());
+  EXPECT_EQ(state.most, 1);
+  EXPECT_EQ(state.steps, 20 * 300);
+}
+
+TEST(LoopRunners, StopWaitsForAJobThatRuns) {
+  auto pool = make_blocking_pool(1);
+  std::atomic<bool> done = false;
+  std::latch begun(1);
+  {
+    EventLoops loops(1);
+    asio::post(loops.executors()[0], [&] {
+      pool->submit([&](Scratch) {
+        begun.count_down();
+        std::promise<void> never;
+        never.get_future().wait_for(std::chrono::milliseconds(30));
+        done = true;
+      });
+    });
+    begun.wait();
+  }
+  EXPECT_TRUE(done);
+}
+
+}  // namespace
+}  // namespace tus
