@@ -1,6 +1,7 @@
 // What the uploads of one file store share.
 #pragma once
 
+#include "async/run_blocking.h"
 #include "stores/file/durable.h"
 #include "stores/file/file_io.h"
 #include "stores/file/layout.h"
@@ -29,6 +30,10 @@ struct Context {
           std::shared_ptr<Logger> l, Fd root, std::string path, Fd temporary);
 
   bool always() const noexcept { return options.fsync == FsyncPolicy::always; }
+  // How long a job takes that makes something safe.
+  Blocking syncing() const noexcept { return off() ? Blocking::briefly : Blocking::for_long; }
+  // How long an append's job takes: it may end with a sync.
+  Blocking appending() const noexcept { return always() ? Blocking::for_long : Blocking::briefly; }
   bool off() const noexcept { return options.fsync == FsyncPolicy::off; }
 
   FileStoreOptions options;

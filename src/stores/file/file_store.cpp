@@ -53,7 +53,9 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::create(UploadDraft draft, 
   auto job = [&](std::span<std::byte> scratch) {
     return create_files(*context_, std::move(draft), lease, first, scratch);
   };
-  auto made = co_await run_blocking(*context_->pool, job);
+  const bool syncs = context_->always() || draft.finish == FinishState::finished;
+  const auto how = syncs ? context_->syncing() : Blocking::briefly;
+  auto made = co_await run_blocking(*context_->pool, job, how);
   if (!made) co_return fail(made.error());
   std::shared_ptr<Unsafe> unsafe;
   const auto& info = made->file.info;
@@ -91,7 +93,7 @@ Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Le
     }
     return {};
   };
-  auto begun = co_await run_blocking(*context_->pool, job);
+  auto begun = co_await run_blocking(*context_->pool, job, context_->appending());
   if (!begun) co_return fail(begun.error());
   OpenedUpload opened;
   if (run) opened.appended = co_await upload->go_on(lease, source, std::move(run));
@@ -122,23 +124,23 @@ Awaitable<Result<ListPage>> FileStore::list(std::string cursor, Deadline) {
   auto job = [&](std::span<std::byte>) {
     return list_ids(context_->layout.root(), cursor, page_size);
   };
-  co_return co_await run_blocking(*context_->pool, job);
+  co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
 }
 
 Awaitable<Result<StoreUsage>> FileStore::usage(Deadline) {
   auto job = [&](std::span<std::byte>) { return measure(context_->layout.root()); };
-  co_return co_await run_blocking(*context_->pool, job);
+  co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
 }
 
 Awaitable<Status> FileStore::health(Deadline) {
   auto job = [&](std::span<std::byte>) { return context_->records.probe(); };
-  co_return co_await run_blocking(*context_->pool, job);
+  co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
 }
 
 Awaitable<void> FileStore::close(Deadline deadline) {
   if (!context_->keeper) co_return;
   auto job = [&](std::span<std::byte>) { return context_->keeper->sync_all(deadline); };
-  bool safe = co_await run_blocking(*context_->pool, job);
+  bool safe = co_await run_blocking(*context_->pool, job, Blocking::for_long);
   if (!safe) context_->logger->log(LogLevel::warn, "UploadsNotSafeAtExit", {});
 }
 

@@ -58,14 +58,14 @@ Awaitable<AppendOutcome> FileUpload::go_on(const Lease& lease, BodySource& sourc
       move_bytes(lease, source, run, scratch);
       return true;
     };
-    co_await run_blocking(*context_.pool, job);
+    co_await run_blocking(*context_.pool, job, context_.appending());
   }
   if (unsettled(run)) {
     auto job = [&](std::span<std::byte>) {
       settle(lease, run);
       return true;
     };
-    co_await run_blocking(*context_.pool, job);
+    co_await run_blocking(*context_.pool, job, Blocking::for_long);
   }
   AppendOutcome outcome;
   outcome.body = run.body;
@@ -210,27 +210,27 @@ void FileUpload::settle(const Lease& lease, Run& run) {
 
 Awaitable<Status> FileUpload::commit_staged(const Lease& lease, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return commit_now(lease, scratch); };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::rollback_staged(const Lease& lease, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return rollback_now(lease, scratch); };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::declare_length(const Lease& lease, std::uint64_t length, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return declare_now(lease, length, scratch); };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::set_finish_state(const Lease& lease, FinishState state, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return set_finish_now(lease, state, scratch); };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::finish(const Lease& lease, Deadline) {
   auto job = [&](std::span<std::byte> scratch) { return finish_now(lease, scratch); };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::finish_and_record(const Lease& lease, Deadline) {
@@ -238,7 +238,7 @@ Awaitable<Status> FileUpload::finish_and_record(const Lease& lease, Deadline) {
     auto finished = finish_now(lease, scratch);
     return finished ? set_finish_now(lease, FinishState::finished, scratch) : finished;
   };
-  co_return co_await run_blocking(*context_.pool, job);
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
 Awaitable<Status> FileUpload::terminate(const Lease& lease, Deadline) {
