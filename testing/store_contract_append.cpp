@@ -2,6 +2,7 @@
 #include "testing/store_contract_kit.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 TUS_NAMESPACE_BEGIN
@@ -82,6 +83,46 @@ void keeps_what_arrived(StoreBackend& backend) {
     EXPECT_EQ(outcome.safe_offset, 21u);
     expect_stored(backend, id, "hello wonderful world");
   }
+}
+
+// The length is checked between the two; a check that says nothing leaves the body alone.
+void opens_and_appends_in_one(StoreBackend& backend) {
+  auto& store = backend.store();
+  create(store, draft_of("a", 11), "hello");
+  FakeLease lease;
+  auto never = Deadline::never();
+  std::uint64_t seen = 0;
+  auto check = [&seen](const UploadInfo& info) -> std::optional<AppendRequest> {
+    seen = info.offset;
+    return AppendRequest(5);
+  };
+  auto look = [](const UploadInfo&) { return std::optional<AppendRequest>(); };
+
+  ScriptSource untouched(BodyScript::whole(" world"));
+  auto opened = run(store.open_and_append(id_of("a"), lease, untouched, look, never));
+  ASSERT_TRUE(opened);
+  EXPECT_FALSE(opened->appended);
+  EXPECT_EQ(untouched.taken(), 0u);
+
+  ScriptSource body(BodyScript::chunked(" world", 4));
+  opened = run(store.open_and_append(id_of("a"), lease, body, check, never));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(seen, 5u);
+  ASSERT_TRUE(opened->appended);
+  EXPECT_FALSE(opened->appended->error);
+  EXPECT_EQ(opened->appended->body, BodyState::complete);
+  EXPECT_EQ(opened->appended->safe_offset, 11u);
+  EXPECT_EQ(opened->upload->info().offset, 11u);
+  expect_stored(backend, "a", "hello world");
+
+  ScriptSource late(BodyScript::whole("more"));
+  opened = run(store.open_and_append(id_of("a"), lease, late, check, never));
+  ASSERT_TRUE(opened && opened->appended && opened->appended->error);
+  EXPECT_TRUE(*opened->appended->error == ErrorCode::mismatched_offset);
+  EXPECT_EQ(opened->appended->safe_offset, 11u);
+  auto unknown = run(store.open_and_append(id_of("b"), lease, late, check, never));
+  expect_error(unknown, ErrorCode::upload_not_found);
+  expect_stored(backend, "a", "hello world");
 }
 
 Awaitable<void> interrupt_when_held(ScriptSource& source, BodyState reason) {
@@ -216,6 +257,7 @@ constexpr StoreTest append_tests[] = {
     {"appends_a_large_body", appends_a_large_body},
     {"appends_nothing", appends_nothing},
     {"keeps_what_arrived", keeps_what_arrived},
+    {"opens_and_appends_in_one", opens_and_appends_in_one},
     {"stops_when_told_in_the_middle", stops_when_told_in_the_middle},
     {"writes_nothing_after_the_lease_is_lost", writes_nothing_after_the_lease_is_lost},
     {"stays_true_wherever_the_lease_is_lost", stays_true_wherever_the_lease_is_lost},

@@ -10,7 +10,10 @@ namespace {
 
 class FileBackend final : public testing::StoreBackend {
  public:
-  explicit FileBackend(FsyncPolicy fsync) : fsync_(fsync) { restart(); }
+  explicit FileBackend(FileStoreOptions options) : options_(std::move(options)) {
+    options_.directory = directory_.path() / "uploads";
+    restart();
+  }
 
   testing::StoreDeviations deviations() const override {
     testing::StoreDeviations deviations;
@@ -21,30 +24,42 @@ class FileBackend final : public testing::StoreBackend {
   }
   Store& store() override { return *store_; }
   void restart() override {
-    FileStoreOptions options;
-    options.directory = directory_.path() / "uploads";
-    options.fsync = fsync_;
-    auto made = make_file_store(options, pool_, std::make_shared<SystemClock>(),
+    auto made = make_file_store(options_, pool_, std::make_shared<SystemClock>(),
                                 std::make_shared<NoLogger>());
     if (!made) throw std::runtime_error(made.error().detail());
     store_ = *made;
   }
 
  private:
-  FsyncPolicy fsync_;
   testing::TemporaryDirectory directory_;
+  FileStoreOptions options_;
   std::shared_ptr<BlockingPool> pool_ = make_blocking_pool(2);
   std::shared_ptr<Store> store_;
 };
 
-int add(const char* name, FsyncPolicy fsync) {
+int add(const char* name, FileStoreOptions options) {
   return testing::add_store_contract(name,
-                                     [fsync] { return std::make_unique<FileBackend>(fsync); });
+                                     [options] { return std::make_unique<FileBackend>(options); });
 }
 
-const int off = add("file_off", FsyncPolicy::off);
-const int finish = add("file_finish", FsyncPolicy::finish);
-const int always = add("file_always", FsyncPolicy::always);
+FileStoreOptions with(FsyncPolicy fsync) {
+  FileStoreOptions options;
+  options.fsync = fsync;
+  return options;
+}
+
+// The background work meets every other call.
+FileStoreOptions restless() {
+  auto options = with(FsyncPolicy::finish);
+  options.durable_interval = std::chrono::milliseconds(1);
+  options.durable_bytes = 1;
+  return options;
+}
+
+const int off = add("file_off", with(FsyncPolicy::off));
+const int finish = add("file_finish", with(FsyncPolicy::finish));
+const int always = add("file_always", with(FsyncPolicy::always));
+const int busy = add("file_restless", restless());
 
 }  // namespace
 }  // namespace tus
