@@ -1,18 +1,13 @@
+#include "tests/conformance/http_house.h"
 #include "tests/conformance/transport.h"
 
-#include <tus/http_server.h>
-#include <tus/runtime.h>
 #include <tus/testing/raw_client.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <ios>
 #include <optional>
 #include <sstream>
-#include <stdexcept>
 #include <utility>
 
 namespace tus::conformance {
@@ -22,10 +17,6 @@ namespace {
 using testing::RawClient;
 
 constexpr std::size_t piece = 3;
-
-Deadline soon() {
-  return Deadline::after(std::chrono::steady_clock::now(), std::chrono::seconds(10));
-}
 
 std::string chunked(const std::string& bytes) {
   std::ostringstream text;
@@ -68,29 +59,12 @@ HttpServerOptions server_options(ZeroCopy zero_copy) {
 
 class HttpTransport final : public Transport {
  public:
-  HttpTransport(const HandlerOptions& options, HandlerParts parts, ZeroCopy zero_copy)
-      : pool_(make_blocking_pool(2)),
-        handler_(std::make_shared<Handler>(options, std::move(parts), loops_.executors().front())),
-        server_(std::make_unique<HttpServer>(server_options(zero_copy), loops_.executors(), pool_,
-                                             std::make_shared<NoLogger>(),
-                                             std::make_shared<NoMetrics>())) {
-    server_->mount(options.base_path, handler_);
-    auto port = server_->listen("127.0.0.1", 0);
-    if (!port) throw std::runtime_error(port.error().detail());
-    port_ = *port;
-  }
-
-  ~HttpTransport() override {
-    client_.reset();
-    run(server_->stop(soon()));
-    run(handler_->close(soon()));
-    server_.reset();
-    handler_.reset();
-  }
+  HttpTransport(HandlerOptions options, HandlerParts parts, ZeroCopy zero_copy)
+      : house_(std::move(options), std::move(parts), server_options(zero_copy)) {}
 
   // One connection for all requests, as long as the server keeps it.
   Response answer(const Ask& ask) override {
-    if (!client_) client_.emplace(port_);
+    if (!client_) client_.emplace(house_.port());
     client_->send(text_of(ask));
     if (ask.body.framing == Body::Framing::cut) client_->shutdown_write();
     auto raw = client_->read_response(ask.method);
@@ -113,15 +87,7 @@ class HttpTransport final : public Transport {
     EXPECT_EQ(raw.fields.count("Transfer-Encoding"), 0u);
   }
 
-  void run(Awaitable<void> task) {
-    asio::co_spawn(loops_.executors().front(), std::move(task), asio::use_future).get();
-  }
-
-  EventLoops loops_{2};
-  std::shared_ptr<BlockingPool> pool_;
-  std::shared_ptr<Handler> handler_;
-  std::unique_ptr<HttpServer> server_;
-  std::uint16_t port_ = 0;
+  HttpHouse house_;
   std::optional<RawClient> client_;
 };
 
@@ -129,7 +95,7 @@ class HttpTransport final : public Transport {
 
 std::unique_ptr<Transport> make_http_transport(HandlerOptions options, HandlerParts parts,
                                                ZeroCopy zero_copy) {
-  return std::make_unique<HttpTransport>(options, std::move(parts), zero_copy);
+  return std::make_unique<HttpTransport>(std::move(options), std::move(parts), zero_copy);
 }
 
 }  // namespace tus::conformance
