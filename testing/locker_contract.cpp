@@ -41,6 +41,7 @@ void expect_error(const LeaseResult& result, ErrorCode code) {
   EXPECT_EQ(describe(result.error().code()).code, describe(code).code);
 }
 
+// [LOCK-5]
 void gives_a_free_upload_at_once(std::shared_ptr<Locker>& locker) {
   auto lease = take(*locker, "a");
   EXPECT_FALSE(lease->lost());
@@ -53,6 +54,7 @@ void gives_a_free_upload_at_once(std::shared_ptr<Locker>& locker) {
   EXPECT_TRUE(*run(locker->is_held(id_of("b"))));
 }
 
+// [LOCK-6]
 void gives_growing_tokens(std::shared_ptr<Locker>& locker) {
   std::uint64_t last = 0;
   for (int i = 0; i < 20; ++i) {
@@ -62,6 +64,7 @@ void gives_growing_tokens(std::shared_ptr<Locker>& locker) {
   }
 }
 
+// [LOCK-7]
 void turns_away_when_the_holder_is_busy(std::shared_ptr<Locker>& locker) {
   auto busy = holder(Answer::busy);
   auto lease = take(*locker, "a", busy);
@@ -72,6 +75,7 @@ void turns_away_when_the_holder_is_busy(std::shared_ptr<Locker>& locker) {
   EXPECT_NE(take(*locker, "a"), nullptr);
 }
 
+// [LOCK-8]
 void gives_up_at_the_deadline(std::shared_ptr<Locker>& locker) {
   auto slow = holder();
   auto lease = take(*locker, "a", slow);
@@ -87,6 +91,7 @@ Awaitable<void> acquire(Locker& locker, std::shared_ptr<LeaseHolder> by, LeaseRe
   result = co_await locker.acquire(id_of("a"), Deadline::never(), std::move(by));
 }
 
+// [LOCK-7]
 void hands_over_when_released(std::shared_ptr<Locker>& locker) {
   auto first = holder();
   auto lease = take(*locker, "a", first);
@@ -103,6 +108,7 @@ void hands_over_when_released(std::shared_ptr<Locker>& locker) {
   EXPECT_GT((*second)->token(), token);
 }
 
+// [LOCK-7]
 void hands_over_in_the_order_of_asking(std::shared_ptr<Locker>& locker) {
   std::array<std::shared_ptr<FakeHolder>, 4> holders{holder(), holder(), holder(), holder()};
   auto lease = take(*locker, "a", holders[0]);
@@ -126,6 +132,7 @@ void hands_over_in_the_order_of_asking(std::shared_ptr<Locker>& locker) {
   }
 }
 
+// [LOCK-7]
 void turns_away_those_behind_a_busy_holder(std::shared_ptr<Locker>& locker) {
   auto lease = take(*locker, "a");
   LeaseResult second = fail(ErrorCode::internal);
@@ -142,6 +149,7 @@ void turns_away_those_behind_a_busy_holder(std::shared_ptr<Locker>& locker) {
   EXPECT_FALSE(*run(locker->is_held(id_of("a"))));
 }
 
+// [LOCK-8]
 void leaves_no_trace_of_a_destroyed_waiter(std::shared_ptr<Locker>& locker) {
   auto lease = take(*locker, "a");
   {
@@ -182,6 +190,7 @@ Awaitable<void> count_up(Locker& locker, std::array<Guarded, 3>& guarded) {
   }
 }
 
+// [LOCK-5]
 void lets_one_in_at_a_time(std::shared_ptr<Locker>& locker) {
   std::array<Guarded, 3> guarded;
   run_on_threads(4, [&](int) { return count_up(*locker, guarded); });

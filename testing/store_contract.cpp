@@ -10,6 +10,7 @@ namespace testing {
 
 namespace {
 
+// [STORE-1]
 void creates_an_empty_upload(StoreBackend& backend) {
   auto& store = backend.store();
   auto upload = create(store, draft_of("a", 10));
@@ -21,6 +22,7 @@ void creates_an_empty_upload(StoreBackend& backend) {
   EXPECT_FALSE(inspect(store, "a")->finished());
 }
 
+// [STORE-1]
 void creates_with_first_bytes(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", 10), "hello");
   EXPECT_EQ(upload->info().offset, 5u);
@@ -29,6 +31,7 @@ void creates_with_first_bytes(StoreBackend& backend) {
   expect_stored(backend, "a", "helloworld");
 }
 
+// [STORE-1]
 void creates_a_complete_upload(StoreBackend& backend) {
   auto& store = backend.store();
   auto draft = draft_of("a", 5);
@@ -42,6 +45,7 @@ void creates_a_complete_upload(StoreBackend& backend) {
   expect_stored(backend, "a", "hello");
 }
 
+// [STORE-2]
 void keeps_what_the_client_said(StoreBackend& backend) {
   UploadDraft draft;
   draft.id = id_of("team/a/1");
@@ -66,6 +70,7 @@ void keeps_what_the_client_said(StoreBackend& backend) {
   EXPECT_EQ(info->finish, FinishState::pending);
 }
 
+// [STORE-3]
 void refuses_a_taken_id(StoreBackend& backend) {
   auto& store = backend.store();
   create(store, draft_of("a", 10), "first");
@@ -75,6 +80,7 @@ void refuses_a_taken_id(StoreBackend& backend) {
   EXPECT_EQ(inspect(store, "a")->length, 10u);
 }
 
+// [STORE-4]
 void knows_no_other_ids(StoreBackend& backend) {
   auto& store = backend.store();
   create(store, draft_of("a/b", 10), "first");
@@ -87,6 +93,7 @@ void knows_no_other_ids(StoreBackend& backend) {
   }
 }
 
+// [STORE-12]
 void terminates(StoreBackend& backend) {
   auto& store = backend.store();
   create(store, draft_of("other", 10), "stays");
@@ -104,6 +111,7 @@ void terminates(StoreBackend& backend) {
   expect_stored(backend, "a", "new");
 }
 
+// [STORE-6]
 void refuses_changes_without_a_lease(StoreBackend& backend) {
   auto& store = backend.store();
   auto upload = create(store, draft_of("a", 5), "hello");
@@ -122,6 +130,7 @@ void refuses_changes_without_a_lease(StoreBackend& backend) {
   EXPECT_EQ(inspect(store, "a")->length, 5u);
 }
 
+// [STORE-13]
 void reads_ranges(StoreBackend& backend) {
   auto& store = backend.store();
   auto bytes = pattern(300'000);
@@ -135,6 +144,7 @@ void reads_ranges(StoreBackend& backend) {
   }
 }
 
+// [STORE-13]
 void lists_everything_once(StoreBackend& backend) {
   auto& store = backend.store();
   std::set<std::string> made;
@@ -164,6 +174,7 @@ void lists_nothing(StoreBackend& backend) {
   EXPECT_TRUE(page->next.empty());
 }
 
+// [STORE-13]
 void counts_what_is_stored(StoreBackend& backend) {
   auto& store = backend.store();
   auto before = run(store.usage(Deadline::never()));

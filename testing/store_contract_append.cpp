@@ -11,6 +11,7 @@ namespace testing {
 
 namespace {
 
+// [STORE-5]
 void appends_in_pieces(StoreBackend& backend) {
   auto& store = backend.store();
   auto bytes = pattern(3000);
@@ -39,6 +40,7 @@ void appends_after_opening_again(StoreBackend& backend) {
   expect_stored(backend, "a", bytes);
 }
 
+// [STORE-5]
 void appends_a_body_that_comes_slowly(StoreBackend& backend) {
   auto bytes = pattern(2000);
   auto upload = create(backend.store(), draft_of("a", 2000));
@@ -65,7 +67,7 @@ void appends_nothing(StoreBackend& backend) {
   expect_stored(backend, "a", "12345");
 }
 
-// "Store as much of the received data as possible": whatever ended the body.
+// [STORE-5] "Store as much of the received data as possible": whatever ended the body.
 void keeps_what_arrived(StoreBackend& backend) {
   auto& store = backend.store();
   int n = 0;
@@ -136,6 +138,7 @@ Awaitable<void> append_into(Upload& upload, const Lease& lease, BodySource& sour
       co_await upload.append(lease, source, AppendRequest(upload.info().offset), Deadline::never());
 }
 
+// [STORE-5]
 void stops_when_told_in_the_middle(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", 100));
   auto script = BodyScript::chunked("hello world", 3);
@@ -159,6 +162,7 @@ Awaitable<void> lose_when_held(ScriptSource& source, FakeLease& lease) {
   source.release();
 }
 
+// [STORE-6]
 void writes_nothing_after_the_lease_is_lost(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", 100));
   auto script = BodyScript::chunked("hello world", 3);
@@ -179,6 +183,7 @@ void writes_nothing_after_the_lease_is_lost(StoreBackend& backend) {
       std::string_view("hello ").substr(0, static_cast<std::size_t>(outcome.safe_offset)));
 }
 
+// [STORE-6]
 // Wherever the lease is lost, the offset stays true and the bytes below it are the client's.
 void stays_true_wherever_the_lease_is_lost(StoreBackend& backend) {
   auto& store = backend.store();
@@ -199,6 +204,7 @@ void stays_true_wherever_the_lease_is_lost(StoreBackend& backend) {
   }
 }
 
+// [STORE-7]
 void refuses_a_wrong_offset(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", 100), "hello");
   for (std::uint64_t offset : {0, 4, 6, 100}) {
@@ -212,6 +218,7 @@ void refuses_a_wrong_offset(StoreBackend& backend) {
   expect_stored(backend, "a", "hello");
 }
 
+// [STORE-7]
 void refuses_a_writer_from_the_past(StoreBackend& backend) {
   auto& store = backend.store();
   FakeLease old(5);
@@ -228,6 +235,7 @@ void refuses_a_writer_from_the_past(StoreBackend& backend) {
   EXPECT_EQ(backend.peek(id_of("a"), 11), "hello world");
 }
 
+// [STORE-8]
 void says_when_space_runs_out(StoreBackend& backend) {
   if (backend.deviations().has_no_size_limit) return;
   auto& store = backend.store();

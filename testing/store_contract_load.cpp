@@ -46,6 +46,7 @@ Awaitable<void> upload_some(Store& store, int thread) {
   }
 }
 
+// [STORE-14]
 void serves_many_on_one_loop(StoreBackend& backend) {
   TestLoop loop;
   for (int i = 0; i < 40; ++i) {
@@ -55,6 +56,7 @@ void serves_many_on_one_loop(StoreBackend& backend) {
   for (int i = 0; i < 40; ++i) expect_stored(backend, name_of(0, i), bytes_for(0, i));
 }
 
+// [STORE-14]
 void serves_many_threads(StoreBackend& backend) {
   auto& store = backend.store();
   run_on_threads(4, [&store](int thread) { return upload_some(store, thread); });
@@ -71,6 +73,7 @@ Awaitable<void> create_it(Store& store, int& winners, std::string first) {
   if (!made) EXPECT_TRUE(made.error() == ErrorCode::upload_exists);
 }
 
+// [STORE-3]
 void gives_an_id_to_one_creator(StoreBackend& backend) {
   auto& store = backend.store();
   std::array<int, 4> winners{};

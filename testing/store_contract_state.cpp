@@ -11,6 +11,7 @@ namespace {
 
 const Deadline never = Deadline::never();
 
+// [STORE-9]
 void commits_staged_bytes(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
   auto upload = create(backend.store(), draft_of("a", 100), "hello");
@@ -26,6 +27,7 @@ void commits_staged_bytes(StoreBackend& backend) {
   expect_stored(backend, "a", "hello world");
 }
 
+// [STORE-9]
 void rolls_staged_bytes_back(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
   auto upload = create(backend.store(), draft_of("a", 100), "hello");
@@ -38,6 +40,7 @@ void rolls_staged_bytes_back(StoreBackend& backend) {
   expect_stored(backend, "a", "hello you");
 }
 
+// [STORE-9]
 void forgets_staged_bytes_in_a_crash(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
   auto upload = create(backend.store(), draft_of("a", 100), "hello");
@@ -80,6 +83,7 @@ void stages_again_after_a_rollback(StoreBackend& backend) {
   expect_stored(backend, "a", "right, plain");
 }
 
+// [STORE-10]
 void declares_a_length_later(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", std::nullopt), "hello");
   EXPECT_EQ(upload->info().length, std::nullopt);
@@ -94,6 +98,7 @@ void declares_a_length_later(StoreBackend& backend) {
   expect_stored(backend, "a", "hello world");
 }
 
+// [STORE-11]
 void remembers_the_finish_state(StoreBackend& backend) {
   auto draft = draft_of("a", 5);
   draft.finish = FinishState::pending;
@@ -113,6 +118,7 @@ void remembers_the_finish_state(StoreBackend& backend) {
   }
 }
 
+// [STORE-11]
 void finishes_as_often_as_asked(StoreBackend& backend) {
   auto draft = draft_of("a", 11);
   draft.finish = FinishState::pending;
@@ -134,6 +140,7 @@ void finishes_as_often_as_asked(StoreBackend& backend) {
   expect_stored(backend, "a", "hello world");
 }
 
+// [STORE-11]
 void finishes_after_a_failure(StoreBackend& backend) {
   using Fault = StoreBackend::FinishFault;
   int n = 0;
@@ -162,6 +169,7 @@ void finishes_after_a_failure(StoreBackend& backend) {
   }
 }
 
+// [STORE-11]
 void finishes_after_a_failure_and_a_restart(StoreBackend& backend) {
   auto draft = draft_of("a", 11);
   draft.finish = FinishState::pending;
@@ -188,6 +196,7 @@ void finishes_an_empty_upload(StoreBackend& backend) {
   expect_stored(backend, "a", "");
 }
 
+// [STORE-12]
 void terminates_what_is_finished(StoreBackend& backend) {
   auto draft = draft_of("a", 5);
   draft.finish = FinishState::pending;

@@ -165,7 +165,7 @@ class Crash(EndToEndTest):
         self.kill_many_times("-fsync=off")
 
     def test_fsync_finish(self):
-        """[RUN-9] 50 kills with -fsync=finish, the default."""
+        """[RUN-9] [HTTP-47] 50 kills with -fsync=finish, the default."""
         self.kill_many_times("-fsync=finish")
 
     def test_fsync_always(self):
