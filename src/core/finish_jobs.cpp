@@ -100,7 +100,7 @@ Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestH
     if (!safe) co_return safe;
     auto reply = co_await ask_hook(context_, HookEvent::pre_finish, upload.info(), cause);
     if (!reply) co_return fail(std::move(reply.error()));
-    job.hook_response = std::move(reply->response);
+    job.hook_response = shared(std::move(reply->response));
   }
   auto ticket = co_await promise_hook(context_, HookEvent::post_finish, upload.info(), cause);
   if (!ticket) co_return fail(std::move(ticket.error()));

@@ -35,7 +35,7 @@ class FinishJobs {
     UploadId id;
     Event done;  // what follows is set before, and read only after
     Status result;
-    std::optional<Response> hook_response;
+    std::shared_ptr<Response> hook_response;
     UploadInfo upload;
   };
 

@@ -26,6 +26,10 @@ Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
   return context.parts.hooks->ask(make_message(event, upload, cause), hook_deadline(context));
 }
 
+std::shared_ptr<Response> shared(std::optional<Response> response) {
+  return response ? std::make_shared<Response>(std::move(*response)) : nullptr;
+}
+
 Awaitable<Result<HookTicket>> promise_hook(HookContext context, HookEvent event,
                                            const UploadInfo& upload, const RequestHead& cause) {
   if (!context.parts.hooks->wants(event)) co_return HookTicket();

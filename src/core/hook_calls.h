@@ -3,6 +3,8 @@
 
 #include <tus/handler.h>
 
+#include <memory>
+#include <optional>
 #include <string_view>
 
 namespace tus::core {
@@ -15,6 +17,9 @@ struct HookContext {
 
 Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
                                       const UploadInfo& upload, const RequestHead& cause);
+
+// As outcomes carry it; nullptr for none.
+std::shared_ptr<Response> shared(std::optional<Response> response);
 
 // The ticket is empty when nobody wants the event.
 Awaitable<Result<HookTicket>> promise_hook(HookContext context, HookEvent event,

@@ -56,7 +56,7 @@ std::optional<Error> body_error(BodyState state, ErrorCode excess) {
 
 Outcome refuse(ErrorCode code, const Upload& upload) {
   Outcome outcome{Error(code)};
-  outcome.upload = upload.info();
+  outcome.tell(upload.info());
   return outcome;
 }
 
@@ -93,9 +93,8 @@ Deadline UploadService::store_deadline() const {
 
 // ---- create
 
-Awaitable<Result<UploadDraft>> UploadService::draft_upload(CreateCommand& command,
-                                                           const RequestHead& head,
-                                                           std::optional<Response>& hook_response) {
+Awaitable<Result<UploadDraft>> UploadService::draft_upload(
+    CreateCommand& command, const RequestHead& head, std::shared_ptr<Response>& hook_response) {
   UploadDraft draft;
   draft.length = command.length;
   draft.raw_metadata = std::move(command.raw_metadata);
@@ -110,7 +109,7 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(CreateCommand& comman
   proposed.metadata = draft.metadata;
   auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
   if (!reply) co_return fail(std::move(reply.error()));
-  hook_response = std::move(reply->response);
+  hook_response = shared(std::move(reply->response));
   if (reply->reject) co_return fail(ErrorCode::upload_rejected);
   if (reply->id) {
     auto id = UploadId::parse(*reply->id);
@@ -131,7 +130,7 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
   if (!limit) co_return Outcome(std::move(limit.error()));
 
   const bool with_content = command.with_content;
-  std::optional<Response> hook_response;
+  std::shared_ptr<Response> hook_response;
   auto draft = co_await draft_upload(command, request.head, hook_response);
   if (!draft) {
     Outcome outcome(std::move(draft.error()));
@@ -332,7 +331,7 @@ Awaitable<Outcome> UploadService::start_finish(HeldUpload held, const RequestHea
   Outcome outcome = finishing_outcome();
   if (job) outcome = co_await join(job);
   if (outcome.error) {
-    outcome.upload = received;
+    outcome.tell(received);
   } else {
     outcome.hook_response = job->hook_response;
   }
@@ -438,7 +437,7 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
     auto reply = co_await ask_hook(context_, HookEvent::pre_terminate, upload.info(), request.head);
     held->keeper->become_idle();
     if (!reply) co_return Outcome(std::move(reply.error()));
-    outcome.hook_response = std::move(reply->response);
+    outcome.hook_response = shared(std::move(reply->response));
     if (reply->reject) {
       outcome.error = Error(ErrorCode::termination_rejected);
       co_return outcome;

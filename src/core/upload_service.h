@@ -42,7 +42,7 @@ class UploadService {
 
  private:
   Awaitable<Result<UploadDraft>> draft_upload(CreateCommand& command, const RequestHead& head,
-                                              std::optional<Response>& hook_response);
+                                              std::shared_ptr<Response>& hook_response);
   // `first`: the whole body, when it is here already.
   Awaitable<Result<HeldUpload>> create_held(UploadDraft draft, Request request,
                                             std::optional<std::span<const std::byte>> first);

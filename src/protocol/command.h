@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -47,17 +48,20 @@ struct TerminateCommand {
 using Command =
     std::variant<DescribeCommand, CreateCommand, AppendCommand, InspectCommand, TerminateCommand>;
 
+// Small, because coroutines that wait for a stalled client keep room for several of them.
 struct Outcome {
   Outcome() = default;
   explicit Outcome(Error e) : error(std::move(e)) {}
-  explicit Outcome(UploadInfo info) : upload(std::move(info)) {}
+  explicit Outcome(UploadInfo info) { tell(std::move(info)); }
+
+  void tell(UploadInfo info) { upload = std::make_shared<const UploadInfo>(std::move(info)); }
 
   std::optional<Error> error;
   // The upload as a client may be told about it now. Also beside an error, where an offset is known to
   // be true: a creation whose body broke, an append that a full disk cut short.
-  std::optional<UploadInfo> upload;
+  std::shared_ptr<const UploadInfo> upload;
   std::optional<std::chrono::seconds> retry_after;
-  std::optional<Response> hook_response;  // merged over ours, see HookReply
+  std::shared_ptr<Response> hook_response;  // merged over ours, see HookReply
 };
 
 TUS_NAMESPACE_END

@@ -27,7 +27,7 @@ Outcome failed(ErrorCode code) { return Outcome(Error(code, "secret /var/path"))
 
 Outcome failed(ErrorCode code, UploadInfo info) {
   Outcome outcome = failed(code);
-  outcome.upload = std::move(info);
+  outcome.tell(std::move(info));
   return outcome;
 }
 
@@ -213,7 +213,7 @@ TEST(tus_v1_render, retry_after) {
 
 TEST(tus_v1_render, hooks_may_change_an_answer) {
   Outcome outcome(upload(10, 10));
-  outcome.hook_response = Response(201);
+  outcome.hook_response = std::make_shared<Response>(201);
   outcome.hook_response->fields.add("X-Result", "42");
   outcome.hook_response->fields.add("upload-offset", "10");
   outcome.hook_response->body = "done";
@@ -224,7 +224,7 @@ TEST(tus_v1_render, hooks_may_change_an_answer) {
       << "no status keeps ours, and a 204 has no body";
 
   auto rejected = failed(ErrorCode::upload_rejected);
-  rejected.hook_response = Response(403);
+  rejected.hook_response = std::make_shared<Response>(403);
   rejected.hook_response->fields.add("content-type", "application/json");
   rejected.hook_response->body = "{}";
   EXPECT_EQ(render_create(rejected), "403\n" + common + "content-type: application/json\n\n{}");
@@ -232,7 +232,7 @@ TEST(tus_v1_render, hooks_may_change_an_answer) {
 
 TEST(tus_v1_render, hooks_may_not_break_an_answer) {
   Outcome outcome(upload(10, 10));
-  outcome.hook_response = Response(99);
+  outcome.hook_response = std::make_shared<Response>(99);
   for (const char* name :
        {"Content-Length", "transfer-encoding", "Connection", "Date", "A B", ""}) {
     outcome.hook_response->fields.add(name, "1");

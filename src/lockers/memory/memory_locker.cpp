@@ -4,7 +4,7 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -29,7 +29,8 @@ struct Waiter {
   Event decided;
 };
 
-using Queue = std::deque<std::shared_ptr<Waiter>>;
+// A list, because most are empty: an empty deque is half a KiB.
+using Queue = std::list<std::shared_ptr<Waiter>>;
 
 // An upload that somebody holds; uploads that nobody holds have none.
 struct Slot {
