@@ -26,9 +26,12 @@ H1Body::H1Body(Connection& connection, net::PipePool& pipes, ZeroCopy zero_copy,
     : connection_(connection),
       pipes_(pipes),
       zero_copy_(zero_copy),
-      owes_continue_(setup.expects_continue && connection.input().empty()),
+      owes_continue_(setup.expects_continue),
       remaining_(setup.chunked ? 0 : setup.length),
-      decoder_(setup.chunked ? std::make_unique<ChunkDecoder>() : nullptr) {
+      decoder_(setup.chunked ? std::make_unique<ChunkDecoder>() : nullptr) {}
+
+void H1Body::begin() {
+  if (!connection_.input().empty()) owes_continue_ = false;
   if (decoder_) {
     read_buffered_framing();
   } else if (remaining_ == 0) {

@@ -31,6 +31,9 @@ class H1Body final : public BodySource {
 
   H1Body(Connection& connection, net::PipePool& pipes, ZeroCopy zero_copy, Setup setup);
 
+  // Before everything else, when the connection's input starts with what has arrived of the body.
+  void begin();
+
   std::optional<std::uint64_t> remaining() const noexcept override;
   std::span<const std::byte> buffered() const noexcept override;
   BodyState state() const noexcept override { return state_.load(std::memory_order_acquire); }

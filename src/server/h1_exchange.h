@@ -14,6 +14,9 @@ class H1Exchange final : public Exchange {
  public:
   H1Exchange(Connection& connection, Context& context, ParsedHead parsed);
 
+  // Once the head is out of the connection's input: the body starts where that now begins.
+  void begin() { body_.begin(); }
+
   const RequestHead& head() const noexcept override { return parsed_.head; }
   H1Body& body() noexcept override { return body_; }
   const Fields& trailers() const noexcept override { return body_.trailers(); }

@@ -55,33 +55,34 @@ H1Session::H1Session(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
       context_(std::move(context)),
       number_(context_->connections.fetch_add(1, std::memory_order_relaxed)) {}
 
-Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
-  auto& loop = session->connection_->loop();
-  if (loop.stopping()) co_return;
-  loop.add(*session);
-  session->context_->metrics->connection_opened();
-  std::exception_ptr thrown;
-  try {
-    co_await session->serve();
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  if (thrown) session->log_failure("ConnectionFailed", std::move(thrown));
-  loop.remove(*session);
-  session->connection_->close();
-  session->context_->metrics->connection_closed();
+H1Session::~H1Session() {
+  if (!registered_) return;
+  connection_->loop().remove(*this);
+  connection_->close();
+  context_->metrics->connection_closed();
 }
 
-Awaitable<void> H1Session::serve() {
-  for (;;) {
-    const auto next = co_await read_head();
-    if (next == Next::hang_up) co_return;
-    if (next == Next::rejected) {
-      co_await send_rejection();
-      co_return;
+void H1Session::register_here() {
+  connection_->loop().add(*this);
+  registered_ = true;
+  context_->metrics->connection_opened();
+}
+
+// One coroutine from the first byte to the last: while a body stands still its frame stays, so what is
+// only needed in between has frames of its own.
+Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
+  if (session->connection_->loop().stopping()) co_return;
+  session->register_here();
+  for (bool goes_on = true; goes_on;) {
+    std::exception_ptr thrown;
+    try {
+      goes_on = co_await session->read_request();
+      if (goes_on) co_await session->context_->router.route(*session->exchange_);
+    } catch (...) {
+      thrown = std::current_exception();
     }
-    if (!co_await answer()) co_return;
-    exchange_.reset();
+    if (thrown) session->log_failure(std::move(thrown));
+    if (session->exchange_) goes_on = co_await session->finish_request();
   }
 }
 
@@ -99,6 +100,13 @@ void H1Session::hard_stop() {
 
 // ---- the head
 
+// False when the connection is over.
+Awaitable<bool> H1Session::read_request() {
+  const auto next = co_await read_head();
+  if (next == Next::rejected) co_await send_rejection();
+  co_return next == Next::request;
+}
+
 Awaitable<H1Session::Next> H1Session::read_head() {
   auto& input = connection_->input();
   HeadScanner scanner;
@@ -107,7 +115,8 @@ Awaitable<H1Session::Next> H1Session::read_head() {
   if (!input.empty()) {
     if (auto next = scan_head(input.text(), scanner)) {
       input.consume(scanner.end());
-      co_return *next == Next::request ? begin_request(false) : *next;
+      if (*next == Next::request) exchange_->begin();
+      co_return *next;
     }
   }
   for (;;) {
@@ -159,7 +168,9 @@ std::optional<H1Session::Next> H1Session::receive_head(HeadScanner& scanner) {
   } else {
     input.consume(scanner.end());
   }
-  return begin_request(piece.size() == head_read_bytes);
+  exchange_->begin();
+  if (piece.size() == head_read_bytes) exchange_->body().fetch_small_rest();
+  return next;
 }
 
 std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadScanner& scanner) {
@@ -169,18 +180,10 @@ std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadS
   auto head = data.substr(scanner.begin(), scanner.end() - scanner.begin());
   auto parsed = parse_head(head, context_->limits);
   if (!parsed) return reject(parsed.error());
-  parsed_ = std::move(*parsed);
-  return Next::request;
-}
-
-// The head is taken out of the input: what is left there is the body's, or the next request's.
-H1Session::Next H1Session::begin_request(bool more_may_be_here) {
-  parsed_->head.remote_address = connection_->peer();
-  parsed_->head.request_id = request_id(parsed_->head);
   ++requests_;
-  exchange_.emplace(*connection_, *context_, std::move(*parsed_));
-  parsed_.reset();
-  if (more_may_be_here) exchange_->body().fetch_small_rest();
+  parsed->head.remote_address = connection_->peer();
+  parsed->head.request_id = request_id(parsed->head);
+  exchange_.emplace(*connection_, *context_, std::move(*parsed));
   return Next::request;
 }
 
@@ -204,31 +207,20 @@ std::string H1Session::request_id(const RequestHead& head) {
 // ---- the answer
 
 // False when the connection is over.
-Awaitable<bool> H1Session::answer() {
-  std::exception_ptr thrown;
-  try {
-    co_await context_->router.route(*exchange_);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  if (thrown) log_failure("RequestFailed", std::move(thrown));
+Awaitable<bool> H1Session::finish_request() {
   if (!exchange_->answered()) {
     exchange_->close_afterwards();
     const auto& error = describe(ErrorCode::internal);
     co_await exchange_->send_final(plain_error(error.status, ErrorCode::internal, error.message));
   }
-  co_return co_await finish_request();
-}
-
-Awaitable<bool> H1Session::finish_request() {
   if (exchange_->rest() == H1Body::Rest::small) {
     const auto deadline = Deadline::after(steady_clock::now(), drain_time);
     if (!co_await exchange_->body().drain(deadline)) exchange_->close_afterwards();
   }
-  if (!exchange_->closes()) co_return true;
+  const bool goes_on = !exchange_->closes();
   exchange_.reset();
-  co_await linger();
-  co_return false;
+  if (!goes_on) co_await linger();
+  co_return goes_on;
 }
 
 Awaitable<void> H1Session::send_rejection() {
@@ -261,10 +253,10 @@ Awaitable<void> H1Session::linger() {
   co_await connection_->wait_gone(deadline);
 }
 
-void H1Session::log_failure(std::string_view event, std::exception_ptr thrown) const {
+void H1Session::log_failure(std::exception_ptr thrown) const {
   const auto text = what(std::move(thrown));
   const std::string id = exchange_ ? exchange_->head().request_id : std::string();
-  context_->logger->log(LogLevel::error, event,
+  context_->logger->log(LogLevel::error, exchange_ ? "RequestFailed" : "ConnectionFailed",
                         {{"id", id}, {"remote", connection_->peer()}, {"error", text}});
 }
 

@@ -18,7 +18,9 @@ class H1Session final : public LoopMember {
   H1Session(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
             std::shared_ptr<Context> context);
 
-  // Owns the session until the connection has ended. Runs on the session's loop; throws nothing.
+  ~H1Session() override;
+
+  // Owns the session until the connection has ended. Runs on the session's loop.
   static Awaitable<void> run(std::unique_ptr<H1Session> session);
 
   void check_deadline(Deadline::Point now) override { connection_->check_deadline(now); }
@@ -28,29 +30,27 @@ class H1Session final : public LoopMember {
  private:
   enum class Next : std::uint8_t { request, hang_up, rejected };
 
-  Awaitable<void> serve();
-
+  void register_here();
+  Awaitable<bool> read_request();
   Awaitable<Next> read_head();
   Deadline head_deadline(bool begun, Deadline::Point since) const;
   Next head_not_received(Connection::Waited why, bool begun);
   std::optional<Next> receive_head(HeadScanner& scanner);
   std::optional<Next> scan_head(std::string_view data, HeadScanner& scanner);
-  Next begin_request(bool more_may_be_here);
   Next reject(Rejection rejection);
   std::string request_id(const RequestHead& head);
 
-  Awaitable<bool> answer();
   Awaitable<bool> finish_request();
   Awaitable<void> send_rejection();
   Awaitable<void> linger();
-  void log_failure(std::string_view event, std::exception_ptr thrown) const;
+  void log_failure(std::exception_ptr thrown) const;
 
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Context> context_;
   std::uint64_t number_;
   std::uint64_t requests_ = 0;
   Rejection rejection_;
-  std::optional<ParsedHead> parsed_;    // between read and answered
+  bool registered_ = false;
   std::optional<H1Exchange> exchange_;  // the request that is being answered
 };
 

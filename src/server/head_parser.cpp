@@ -260,7 +260,7 @@ HeadScanner::Found HeadScanner::reject(int status, std::string_view message) noe
 std::expected<ParsedHead, Rejection> parse_head(std::string_view head, const HeadLimits& limits) {
   if (auto refused = check_lines(head, limits)) return std::unexpected(*refused);
   ParsedHead parsed;
-  parsed.head.fields.reserve(12);
+  parsed.head.fields.reserve(static_cast<std::size_t>(std::ranges::count(head, '\n')) - 2);
   BeastHead beast(parsed.head);
   beast.header_limit(static_cast<std::uint32_t>(
       std::min<std::size_t>(limits.bytes + 64, std::numeric_limits<std::uint32_t>::max())));
