@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::size_t scratch_bytes = 256 * 1024;
 // A job that is seen by two looks in a row blocks.
-constexpr std::chrono::milliseconds look_interval{1};
+constexpr std::chrono::milliseconds look_interval{2};
 constexpr int looks_before_sleep = 5;
 // After a job that blocked, so many go to the pool before the next is tried here.
-constexpr std::uint32_t jobs_for_the_pool = 256;
+constexpr std::uint32_t jobs_for_the_pool = 64;
 // When so many threads hang in jobs, nothing more is tried here.
 constexpr std::size_t most_runners = 64;
 
