@@ -87,7 +87,7 @@ void keeps_what_arrived(StoreBackend& backend) {
   }
 }
 
-// The length is checked between the two; a check that says nothing leaves the body alone.
+// [STORE-15] The length is checked between the two; a check that says nothing leaves the body alone.
 void opens_and_appends_in_one(StoreBackend& backend) {
   auto& store = backend.store();
   create(store, draft_of("a", 11), "hello");
