@@ -142,7 +142,7 @@ void Connection::cancel_wait(Purpose purpose) noexcept {
   socket_.cancel(ignored);
 }
 
-void Connection::check_deadline(Deadline::Point now) noexcept {
+void Connection::check_deadline(Deadline::Point now) {
   if (purpose_ == Purpose::none) return;
   if (!deadline_.passed(now)) {
     loop_->expect_deadline(deadline_);

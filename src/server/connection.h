@@ -54,7 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends a wait for bytes of a body. Any thread.
   void wake_body_wait() noexcept;
   void cancel_wait(Purpose purpose) noexcept;
-  void check_deadline(Deadline::Point now) noexcept;
+  void check_deadline(Deadline::Point now);
   // Every wait, read and write from now on ends at once.
   void cut() noexcept;
   void close() noexcept;

@@ -195,18 +195,21 @@ BodySource::Moved H1Body::move_to_file(int fd, std::uint64_t at, std::uint64_t m
 }
 
 bool H1Body::wants_splice() const noexcept {
-  if (zero_copy_ == ZeroCopy::never || !connection_.input().empty()) return false;
-  return contiguous() >= (zero_copy_ == ZeroCopy::always ? 1 : splice_threshold);
+  return connection_.input().empty() && is_worth_splicing(contiguous());
+}
+
+bool H1Body::is_worth_splicing(std::uint64_t bytes) const noexcept {
+  if (zero_copy_ == ZeroCopy::never) return false;
+  return bytes >= (zero_copy_ == ZeroCopy::always ? 1 : splice_threshold);
 }
 
 std::uint64_t H1Body::copy(int fd, std::uint64_t at, std::uint64_t max,
                            std::span<std::byte> scratch, int& file_error) {
   auto room = static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), max));
   // Where the bulk can be spliced, only what is in the buffer already takes this way.
-  if (zero_copy_ != ZeroCopy::never && !connection_.input().empty()) {
-    if (contiguous() >= splice_threshold || zero_copy_ == ZeroCopy::always) {
-      room = std::min(room, connection_.input().size());
-    }
+  const auto buffered = connection_.input().size();
+  if (buffered > 0 && contiguous() > buffered && is_worth_splicing(contiguous() - buffered)) {
+    room = std::min(room, buffered);
   }
   std::size_t n = 0;
   while (n < room && open()) {

@@ -73,6 +73,7 @@ class H1Body final : public BodySource {
   std::size_t decode_in_place(std::span<std::byte> raw);
 
   bool wants_splice() const noexcept;
+  bool is_worth_splicing(std::uint64_t bytes) const noexcept;
   std::uint64_t splice(int fd, std::uint64_t at, std::uint64_t max, std::span<std::byte> scratch,
                        int& file_error);
   std::size_t splice_from_socket(const net::Pipe& pipe, std::uint64_t max) noexcept;

@@ -9,8 +9,9 @@ namespace tus::server {
 
 namespace {
 
-// How late a time-out may be noticed; what it saves is a timer armed and disarmed with every read.
-constexpr std::chrono::milliseconds tick_interval{100};
+// How late a time-out may be noticed. Most deadlines are replaced long before they pass, so the timer
+// is left as it is unless a deadline comes that is sooner by more than this.
+constexpr std::chrono::milliseconds tolerance{100};
 
 }  // namespace
 
@@ -25,28 +26,25 @@ void Loop::remove(LoopMember& member) noexcept {
   if (member.is_linked()) members_.erase(members_.iterator_to(member));
 }
 
-void Loop::expect_deadline(Deadline deadline) noexcept {
+void Loop::expect_deadline(Deadline deadline) {
   if (deadline.is_never()) return;
   next_check_ = std::min(next_check_, deadline.when());
-  if (!ticking_) start_tick();
+  if (armed_for_ == Deadline::Point::max() || next_check_ < armed_for_ - tolerance) arm();
 }
 
-void Loop::start_tick() {
-  ticking_ = true;
-  timer_.expires_after(tick_interval);
-  timer_.async_wait([self = shared_from_this()](boost::system::error_code) { self->tick(); });
+void Loop::arm() {
+  armed_for_ = std::max(next_check_, std::chrono::steady_clock::now() + tolerance);
+  timer_.expires_at(armed_for_);
+  timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
+    if (ec != asio::error::operation_aborted) self->check_deadlines();
+  });
 }
 
-void Loop::tick() {
-  ticking_ = false;
+void Loop::check_deadlines() {
   const auto now = std::chrono::steady_clock::now();
-  if (now >= next_check_) {
-    // Members that still wait say again until when.
-    next_check_ = Deadline::Point::max();
-    for (auto& member : members_) member.check_deadline(now);
-  }
-  const bool anybody_waits = !members_.empty() && next_check_ != Deadline::Point::max();
-  if (anybody_waits && !ticking_) start_tick();
+  armed_for_ = next_check_ = Deadline::Point::max();
+  // Members that go on waiting say again until when.
+  for (auto& member : members_) member.check_deadline(now);
 }
 
 void Loop::soft_stop() {

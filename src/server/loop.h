@@ -40,8 +40,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void add(LoopMember& member);
   void remove(LoopMember& member) noexcept;
 
-  // Members that set a deadline say so here; they hear of it at most one tick late.
-  void expect_deadline(Deadline deadline) noexcept;
+  // Members that set a deadline say so here; they hear of it at most a tenth of a second late.
+  void expect_deadline(Deadline deadline);
 
   bool stopping() const noexcept { return stopping_; }
   void soft_stop();
@@ -56,14 +56,14 @@ class Loop : public std::enable_shared_from_this<Loop> {
   static constexpr std::size_t receive_bytes = 64 * 1024;
 
  private:
-  void start_tick();
-  void tick();
+  void arm();
+  void check_deadlines();
 
   asio::any_io_executor executor_;
   asio::steady_timer timer_;
   boost::intrusive::list<LoopMember, boost::intrusive::constant_time_size<false>> members_;
-  Deadline::Point next_check_ = Deadline::Point::max();
-  bool ticking_ = false;
+  Deadline::Point next_check_ = Deadline::Point::max();  // no member's deadline is sooner
+  Deadline::Point armed_for_ = Deadline::Point::max();   // when the timer fires
   bool stopping_ = false;
   std::unique_ptr<std::byte[]> receive_buffer_;
   std::string send_buffer_;
