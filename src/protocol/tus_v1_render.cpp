@@ -72,7 +72,8 @@ std::string allowed_methods(const RequestHead& head, const TusOptions& options) 
 
 std::string location(const RequestHead& head, const TusOptions& options, const UploadId& id) {
   std::string url;
-  if (!head.host.empty()) url = head.scheme + "://" + head.host;
+  const bool is_usable = !head.host.empty() && is_field_value(head.host);
+  if (is_usable) url = head.scheme + "://" + head.host;
   return url + options.base_path + id.str();
 }
 

@@ -80,9 +80,12 @@ TEST(tus_v1_render, a_creation_names_the_upload) {
   head.scheme = "https";
   EXPECT_EQ(*TusV1({}).render(head, CreateCommand(), Outcome(upload(0, 5))).fields.find("Location"),
             "https://example.org/files/a");
-  head.host.clear();
-  EXPECT_EQ(*TusV1({}).render(head, CreateCommand(), Outcome(upload(0, 5))).fields.find("Location"),
-            "/files/a");
+  for (const char* host : {"", "h\r\nX: y"}) {
+    head.host = host;
+    EXPECT_EQ(
+        *TusV1({}).render(head, CreateCommand(), Outcome(upload(0, 5))).fields.find("Location"),
+        "/files/a");
+  }
 }
 
 // [CREATE-46]
