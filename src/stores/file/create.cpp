@@ -90,7 +90,7 @@ class Creation {
   }
 
   Status sync_names() {
-    auto done = context_.layout.sync_directories(file_.info.id);
+    auto done = context_.records.sync_names(file_);
     if (!done) (void)context_.records.remove(file_.info.id);
     return done;
   }

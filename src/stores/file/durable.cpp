@@ -131,13 +131,16 @@ DurableKeeper::Synced DurableKeeper::sync_data(Unsafe& upload) {
 // Read again under the mutex: the upload may have changed its record during the long sync.
 Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written) {
   std::lock_guard lock(records_.mutex_of(upload.id));
+  // Finished, or gone; and under this id there may be another upload by now.
+  if (find(upload.id).get() != &upload) return fail(ErrorCode::upload_not_found);
   auto loaded = records_.load(upload.id, scratch_);
   if (!loaded) return fail(loaded.error());
   auto& file = loaded->file;
   if (file.info.finish == FinishState::finished) return {};
   auto safe = std::min(written, file.info.offset);
   file.durable = DurableMark{safe, records_.boot_id(), false};
-  return records_.replace(file);
+  // Until the new name is safe the old record is there, with a mark that is true as well.
+  return records_.replace(file, Records::Names::later);
 }
 
 void DurableKeeper::start_thread() { thread_ = std::thread(&DurableKeeper::run, this); }

@@ -92,6 +92,11 @@ Status FileUpload::set_finish_now(const Lease& lease, FinishState state,
 }
 
 Status FileUpload::finish_now(const Lease& lease, std::span<std::byte> scratch) {
+  auto done = sync_bytes(lease, scratch);
+  return done && !context_.off() ? context_.records.sync_names(file_) : done;
+}
+
+Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) {
   if (auto may = may_change(lease, scratch); !may) return may;
   const auto& info = file_.info;
   if (!info.has_all_bytes()) return fail(ErrorCode::upload_not_finished);
@@ -105,7 +110,6 @@ Status FileUpload::finish_now(const Lease& lease, std::span<std::byte> scratch) 
   if (*size != info.offset) return fail(ErrorCode::upload_damaged, "the data file is short");
   if (context_.off()) return {};
   if (auto synced = context_.io.sync_data(data->get()); !synced) return synced;
-  if (auto synced = context_.layout.sync_directories(info.id); !synced) return synced;
   synced_ = true;
   return {};
 }

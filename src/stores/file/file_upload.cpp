@@ -235,7 +235,8 @@ Awaitable<Status> FileUpload::finish(const Lease& lease, Deadline) {
 
 Awaitable<Status> FileUpload::finish_and_record(const Lease& lease, Deadline) {
   auto job = [&](std::span<std::byte> scratch) {
-    auto finished = finish_now(lease, scratch);
+    // The new record makes the names safe, those of the data too.
+    auto finished = sync_bytes(lease, scratch);
     return finished ? set_finish_now(lease, FinishState::finished, scratch) : finished;
   };
   co_return co_await run_blocking(*context_.pool, job, context_.syncing());

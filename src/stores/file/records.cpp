@@ -140,7 +140,20 @@ Status Records::write_temporary(const std::string& name, std::string_view text) 
   return written;
 }
 
-Status Records::replace(const InfoFile& file) {
+Status Records::sync_names(const InfoFile& file) {
+  if (auto synced = layout_.sync_directories(file.info.id); !synced) return synced;
+  if (layout_.is_default(file.info.id, file.info.storage)) return {};
+  auto place = place_of_data(file);
+  if (!place) return fail(place.error());
+  Name directory{place->name.dir, "."};
+  if (place->name.leaf.starts_with('/')) {
+    directory.leaf = place->name.leaf.substr(0, place->name.leaf.rfind('/') + 1);
+  }
+  auto open = io_.open(directory, O_RDONLY | O_DIRECTORY);
+  return open ? io_.sync_directory(open->get()) : Status(fail(open.error()));
+}
+
+Status Records::replace(const InfoFile& file, Names names) {
   auto place = layout_.info_file(file.info.id);
   if (!place) return fail(place.error());
   auto name = temporary_name();
@@ -154,7 +167,7 @@ Status Records::replace(const InfoFile& file) {
     }
     return done;
   }
-  return synced() ? layout_.sync_directories(file.info.id) : Status();
+  return synced() && names == Names::safe ? sync_names(file) : Status();
 }
 
 Status Records::remove(const UploadId& id) {

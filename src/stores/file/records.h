@@ -41,14 +41,18 @@ class Records {
 
   // Makes the record of a new upload. Nothing is left behind when it fails. Error: upload_exists.
   Status create(const InfoFile& file);
+  // Whether a name in a directory is safe when a call returns, or at some later time.
+  enum class Names : std::uint8_t { safe, later };
   // By a temporary file and rename(2): a reader sees the old record or the new one, and so does the next
   // start after a crash.
-  Status replace(const InfoFile& file);
+  Status replace(const InfoFile& file, Names names = Names::safe);
   Status remove(const UploadId& id);
 
   // The data file of an upload that has a record.
   Result<Fd> open_data(const InfoFile& file, int flags);
   Status remove_data(const InfoFile& file);
+  // Makes safe that record and data are where they are.
+  Status sync_names(const InfoFile& file);
 
   std::mutex& mutex_of(const UploadId& id);
   const std::string& boot_id() const noexcept { return options_.boot_id; }
