@@ -44,9 +44,12 @@ Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(
       } catch (...) {
         thrown = std::current_exception();
       }
-      // The frame with `work` and `result` may be gone as soon as the handler is posted.
+      // As soon as the handler is posted, the frame with `work` and `result` may be gone, and the loop
+      // too: nothing of it may be left behind in this job, so the guard goes with the handler.
       auto executor = guard.get_executor();
-      asio::post(executor, std::move(handler));
+      asio::post(executor, [guard = std::move(guard), handler = std::move(handler)]() mutable {
+        std::move(handler)();
+      });
     });
     if (how == Blocking::for_long) {
       pool.submit_slow(std::move(job));
