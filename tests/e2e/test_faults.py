@@ -117,7 +117,7 @@ class Faults(EndToEndTest):
 
     def remount(self, folder, mode):
         """Waits for writers: the kernel refuses to make a file system read-only while a file is open for writing."""
-        wait_until(lambda: subprocess.run(["mount", "-o", f"remount,{mode}", folder], stderr=subprocess.DEVNULL,
+        wait_until(lambda: subprocess.run(["mount", "-o", f"remount,bind,{mode}", folder], stderr=subprocess.DEVNULL,
                                           timeout=10).returncode == 0, 20, f"remounted {mode}")
 
     def test_read_only(self):
