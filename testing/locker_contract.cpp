@@ -4,6 +4,10 @@
 #include <tus/testing/fake_lease.h>
 #include <tus/testing/locker_contract.h>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -197,6 +201,32 @@ void lets_one_in_at_a_time(std::shared_ptr<Locker>& locker) {
   for (auto& one : guarded) EXPECT_EQ(one.count, 400);
 }
 
+// Askers that are patient, hasty or turned away, and holders that are busy now and then.
+Awaitable<void> storm(Locker& locker, int thread, Guarded& guarded, std::atomic<int>& granted) {
+  for (int i = 0; i < 200; ++i) {
+    auto answer = (i + thread) % 5 == 0 ? Answer::busy : Answer::releasing;
+    auto wait = std::chrono::microseconds((i * 37 + thread * 11) % 400);
+    auto deadline = Deadline::after(std::chrono::steady_clock::now(), wait);
+    auto lease = co_await locker.acquire(id_of("a"), deadline, holder(answer));
+    if (!lease) continue;
+    EXPECT_EQ(guarded.inside.fetch_add(1), 0);
+    EXPECT_GT((*lease)->token(), guarded.token);
+    guarded.token = (*lease)->token();
+    ++granted;
+    auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+    guarded.inside.fetch_sub(1);
+  }
+}
+
+void keeps_order_in_a_storm(std::shared_ptr<Locker>& locker) {
+  Guarded guarded;
+  std::atomic<int> granted{0};
+  run_on_threads(4, [&](int thread) { return storm(*locker, thread, guarded, granted); });
+  EXPECT_GT(granted, 100);
+  EXPECT_FALSE(*run(locker->is_held(id_of("a")))) << "no lease is left to somebody who gave up";
+}
+
 constexpr LockerTest tests[] = {
     {"gives_a_free_upload_at_once", gives_a_free_upload_at_once},
     {"gives_growing_tokens", gives_growing_tokens},
@@ -208,6 +238,7 @@ constexpr LockerTest tests[] = {
     {"leaves_no_trace_of_a_destroyed_waiter", leaves_no_trace_of_a_destroyed_waiter},
     {"outlives_its_locker", outlives_its_locker},
     {"lets_one_in_at_a_time", lets_one_in_at_a_time},
+    {"keeps_order_in_a_storm", keeps_order_in_a_storm},
 };
 
 }  // namespace

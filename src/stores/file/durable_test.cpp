@@ -150,6 +150,51 @@ TEST(durable, forgets_what_is_terminated) {
   EXPECT_FALSE(std::filesystem::exists(bench.path("b.info")));
 }
 
+// The long sync runs beside everything else; what happens meanwhile is not undone by its end.
+TEST(durable, does_not_undo_what_happens_during_a_sync) {
+  FileBench bench(FsyncPolicy::finish);
+  auto bytes = pattern(60);
+  auto sync = [&bench] {
+    bench.clock->advance(30s);
+    bench.keeper().sync_due(bench.clock->now());
+  };
+  create(bench.store(), draft_of("longer", 100), bytes.substr(0, 10));
+  bench.calls->during_sync([&] { append(*open(bench.store(), "longer"), bytes.substr(10, 10)); });
+  sync();
+  EXPECT_EQ(mark_of(bench, "longer"), "10") << "the sync may have missed the rest";
+  sync();
+  EXPECT_EQ(mark_of(bench, "longer"), "20");
+
+  create(bench.store(), draft_of("declared", std::nullopt), bytes.substr(0, 10));
+  bench.calls->during_sync([&] {
+    auto upload = open(bench.store(), "declared");
+    expect_ok(run(upload->declare_length(FakeLease(), 60, Deadline::never())));
+  });
+  sync();
+  EXPECT_EQ(mark_of(bench, "declared"), "10");
+  EXPECT_EQ(inspect(bench.store(), "declared")->length, 60u);
+
+  auto draft = draft_of("finished", 10);
+  draft.finish = FinishState::pending;
+  create(bench.store(), std::move(draft), bytes.substr(0, 10));
+  bench.calls->during_sync([&] {
+    auto upload = open(bench.store(), "finished");
+    expect_ok(run(upload->finish_and_record(FakeLease(), Deadline::never())));
+  });
+  sync();
+  EXPECT_EQ(mark_of(bench, "finished"), "none");
+  EXPECT_TRUE(inspect(bench.store(), "finished")->finished());
+
+  create(bench.store(), draft_of("again", 100), bytes);
+  bench.calls->during_sync([&] {
+    auto upload = open(bench.store(), "again");
+    expect_ok(run(upload->terminate(FakeLease(), Deadline::never())));
+    create(bench.store(), draft_of("again", 100), bytes);
+  });
+  sync();
+  EXPECT_EQ(mark_of(bench, "again"), "0") << "these are the bytes of another upload";
+}
+
 TEST(durable, tries_again_after_a_failure) {
   FileBench bench(FsyncPolicy::finish);
   create(bench.store(), draft_of("a", 100), "hello");

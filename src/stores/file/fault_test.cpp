@@ -132,6 +132,30 @@ TEST_P(Faults, leave_the_upload_true_after_a_power_cut) {
   fail_each_call(GetParam(), EIO, After::power_cut);
 }
 
+// A termination that fails half-way leaves the whole upload, or none, and can be repeated.
+TEST_P(Faults, leave_all_or_nothing_of_a_terminated_upload) {
+  for (int n = 1;; ++n) {
+    FileBench bench(GetParam());
+    SCOPED_TRACE("call " + std::to_string(n));
+    auto upload = create(bench.store(), draft_of("dir/a", 60), bytes);
+    bench.calls->fail_call(n, EIO);
+    auto done = run(upload->terminate(FakeLease(), Deadline::never()));
+    bool failed = bench.calls->has_failed();
+    bench.calls->fail_call(-1, 0);
+    auto info = inspect(bench.store(), "dir/a");
+    if (info) {
+      EXPECT_FALSE(done);
+      EXPECT_EQ(info->offset, 60u);
+      expect_ok(run(open(bench.store(), "dir/a")->terminate(FakeLease(), Deadline::never())));
+    }
+    expect_error(inspect(bench.store(), "dir/a"), ErrorCode::upload_not_found);
+    create(bench.store(), draft_of("dir/a", 60), "new");
+    EXPECT_EQ(bench.data("dir/a"), "new");
+    if (!failed) break;
+    ASSERT_LT(n, 20);
+  }
+}
+
 // [FILE-15] a full disk: the offset is exact, and the upload goes on when there is room.
 TEST_P(Faults, of_a_full_disk_are_told_and_pass) {
   FileBench bench(GetParam());

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -65,6 +66,8 @@ class FaultyCalls final : public Syscalls {
   // Writes move at most so many bytes at a time.
   void write_at_most(std::size_t bytes) { most_ = bytes; }
   bool has_failed() const { return countdown_ == 0; }
+  // Called once, in the middle of the next fdatasync.
+  void during_sync(std::function<void()> action) { during_sync_ = std::move(action); }
 
   std::vector<std::string> take_log() { return std::exchange(log_, {}); }
 
@@ -93,6 +96,7 @@ class FaultyCalls final : public Syscalls {
   }
   int fdatasync(int fd) override {
     if (fails("fdatasync", false)) return -1;
+    if (auto action = std::exchange(during_sync_, nullptr)) action();
     struct stat found;
     if (::fstat(fd, &found) == 0) synced_[path_of(fd)] = static_cast<std::uint64_t>(found.st_size);
     return 0;  // the disk of this machine is the test
@@ -135,6 +139,7 @@ class FaultyCalls final : public Syscalls {
   int countdown_ = -1;
   int error_ = 0;
   int write_error_ = 0;
+  std::function<void()> during_sync_;
   std::size_t most_ = std::size_t{1} << 30;
   std::vector<std::string> log_;
   std::map<std::string, std::uint64_t> synced_;

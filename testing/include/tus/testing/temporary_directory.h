@@ -1,11 +1,11 @@
-// A directory that is there as long as the test.
+// A directory that is there as long as the test; in memory, where the machine has a place for that.
 #pragma once
 
 #include <tus/export.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
-#include <cstdlib>
 #include <string>
 #include <system_error>
 
@@ -16,9 +16,9 @@ namespace testing {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    auto name = (std::filesystem::temp_directory_path() / "tus-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    path_ = name;
+    if (!make_in("/dev/shm") && !make_in(std::filesystem::temp_directory_path())) {
+      throw std::runtime_error("no temporary directory");
+    }
   }
   ~TemporaryDirectory() {
     std::error_code ignored;
@@ -30,6 +30,13 @@ class TemporaryDirectory {
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
+  bool make_in(const std::filesystem::path& parent) {
+    auto name = (parent / "tus-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) return false;
+    path_ = name;
+    return true;
+  }
+
   std::filesystem::path path_;
 };
 
