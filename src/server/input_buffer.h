@@ -14,6 +14,8 @@ class InputBuffer {
  public:
   bool empty() const noexcept { return begin_ == bytes_.size(); }
   std::size_t size() const noexcept { return bytes_.size() - begin_; }
+  // Memory held, used bytes included.
+  std::size_t held() const noexcept { return bytes_.capacity(); }
   std::span<const std::byte> span() const noexcept { return std::span(bytes_).subspan(begin_); }
   std::string_view text() const noexcept {
     auto here = span();
@@ -21,6 +23,9 @@ class InputBuffer {
   }
 
   void append(std::span<const std::byte> more) {
+    // With steady pipelining the buffer may never run empty: used bytes must not pile up.
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
     bytes_.insert(bytes_.end(), more.begin(), more.end());
   }
   void consume(std::size_t n) noexcept {
@@ -36,7 +41,7 @@ class InputBuffer {
     return n;
   }
   void release() noexcept {
-    bytes_ = {};
+    bytes_ = std::vector<std::byte>();  // = {} would keep the memory
     begin_ = 0;
   }
 
