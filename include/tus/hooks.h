@@ -35,7 +35,7 @@ struct HookMessage {
 struct HookReply {
   HookReply() = default;
 
-  bool reject = false;                                        // pre_create, pre_terminate
+  bool reject = false;  // pre_create, pre_terminate
   // Merged into ours: a status of 0 and an empty body keep ours, fields are added or replaced.
   std::optional<Response> response;
   std::optional<std::string> id;                              // pre_create; validated by the caller
