@@ -192,8 +192,11 @@ void FileUpload::settle(const Lease& lease, Run& run) {
   auto done = lease.lost() ? Status(fail(ErrorCode::lease_lost)) : Status();
   if (done && !run.data) {
     auto data = open_data(O_WRONLY);
-    if (data) run.data = *std::move(data);
-    if (!data) done = fail(data.error());
+    if (data) {
+      run.data = *std::move(data);
+    } else {
+      done = fail(data.error());
+    }
   }
   if (done) done = context_.io.sync_data(run.data.get());
   if (done) {
