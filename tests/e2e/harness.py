@@ -83,6 +83,7 @@ class Server:
             self.url = wait_until(self._printed_url, START_SECONDS, "the start-up lines").replace(
                 "0.0.0.0", "127.0.0.1")
         except BaseException:
+            self.ended_by_test = True
             self.kill()
             raise
         host_port = re.fullmatch(r"http://([^/]+):(\d+)(/.*)", self.url)
@@ -107,13 +108,17 @@ class Server:
         return self.stderr_path.read_text(errors="replace")
 
     def tail(self):
-        return f"--- stdout\n{self.output()[-3000:]}\n--- stderr\n{self.errors()[-6000:]}"
+        """The end of the log, or the beginning of what a sanitizer reports in it."""
+        errors = self.errors()
+        report = SANITIZER_REPORT.search(errors)
+        shown = errors[report.start():][:8000] if report else errors[-6000:]
+        return f"--- stdout\n{self.output()[-3000:]}\n--- stderr\n{shown}"
 
     def wire(self, timeout=30):
         return Wire(self.address, timeout)
 
     def alive(self):
-        return self.process is not None and self.process.poll() is None
+        return self.process.poll() is None
 
     def rss_kib(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -136,10 +141,12 @@ class Server:
             raise AssertionError(f"tusd did not stop within {STOP_SECONDS} s\n{tail}") from None
 
     def kill(self):
+        crashed = not self.alive() and not self.ended_by_test
         self.ended_by_test = True
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
+        if crashed:
+            raise AssertionError(f"tusd had ended by itself, code {self.process.returncode}\n{self.tail()}")
 
     def restart(self):
         self.kill()

@@ -2,6 +2,7 @@
 """Flags in Go's forms, the lines at start, and how the server ends."""
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import BINARY, EndToEndTest, clean_environment, is_sanitized, main
+from harness import BINARY, SEED, EndToEndTest, clean_environment, is_sanitized, main
 from payload import Payload
 from wire import patch_fields
 
@@ -199,6 +200,24 @@ class Stop(EndToEndTest):
             server = self.serve()
             os.kill(server.pid, number)
             self.assertEqual(server.wait_for_exit(), 0)
+
+    def test_many_stops(self):
+        """[RUN-15] Stopped at any moment, with work of every kind on its way, the end is clean."""
+        generator = random.Random(SEED)
+        self.report(f"random seed {SEED}")
+        server = self.serve("-threads", "2")
+        for _ in range(40):
+            wires = [server.wire() for _ in range(4)]
+            for wire in wires:
+                path = wire.create(server.base_path, 100_000)
+                wire.send_head("PATCH", path, patch_fields(0, 100_000))
+                wire.send(b"x" * generator.choice((1, 1000, 100_000)))
+            time.sleep(generator.choice((0, 0.001, 0.01)))
+            server.process.terminate()
+            for wire in wires:
+                wire.close()
+            self.assertEqual(server.wait_for_exit(), 0, server.tail())
+            server.start()
 
     def test_no_new_connections(self):
         """[RUN-15] A stopping server takes no new work."""

@@ -93,6 +93,27 @@ class Framing(EndToEndTest):
             self.report(f"resident memory grew by {self.server.rss_kib() - before} KiB")
         self.assertEqual(self.stored(path), data)
 
+    def test_large_chunked_body(self):
+        """[RUN-7] Half a GiB in large chunks: the memory of the server does not follow the body."""
+        payload = Payload(self.scratch, 512 * MIB)
+        for mode in ("always", "never"):
+            with self.subTest(mode):
+                server = self.serve("-fsync=off", f"-zero-copy={mode}")
+                with server.wire() as wire:
+                    path = wire.create(self.base, payload.size)
+                    before = server.rss_kib()
+                    wire.send_head("PATCH", path, patch_fields(0))
+                    for start in range(0, payload.size, MIB):
+                        wire.send(b"%x\r\n" % MIB)
+                        wire.send_file(payload, start, start + MIB)
+                        wire.send(b"\r\n")
+                    grown = server.rss_kib() - before
+                    wire.send(b"0\r\n\r\n")
+                    self.assertEqual(wire.receive().offset, payload.size)
+                self.report(f"zero-copy {mode}: resident memory grew by {grown} KiB")
+                self.assertLess(grown, 32 << 10)
+                self.assertTrue(payload.is_prefix(server.directory / path[len(self.base):], payload.size))
+
     def test_pipelining(self):
         """[RUN-7] Several requests in one segment are answered in order; a body is never read as a request."""
         trap = b"DELETE " + self.base.encode() + b"x HTTP/1.1\r\nHost: a\r\n\r\n"
