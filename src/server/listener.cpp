@@ -20,7 +20,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int backlog = 4096;
-constexpr std::chrono::milliseconds shortage_pause{20};
+constexpr std::chrono::milliseconds pause_in_trouble{20};
 constexpr std::string_view overloaded_answer =
     "HTTP/1.1 503 Service Unavailable\r\n"
     "Tus-Resumable: 1.0.0\r\n"
@@ -36,6 +36,12 @@ int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 bool is_shortage(const error_code& ec) {
   return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOBUFS ||
          ec.value() == ENOMEM;
+}
+
+// The client gave up, or was refused, between connecting and being accepted.
+bool is_of_one_client(const error_code& ec) {
+  return ec.value() == ECONNABORTED || ec.value() == EPROTO || ec.value() == EPERM ||
+         ec.value() == EINTR;
 }
 
 // The addresses that a name stands for, IPv4 first, as Go's listener prefers it.
@@ -114,22 +120,32 @@ Awaitable<void> Listener::run(std::shared_ptr<Listener> self, Accepted accepted)
         loop->executor(), asio::redirect_error(asio::use_awaitable, ec));
     if (self->closed_) break;
     if (!ec) {
-      self->short_of_descriptors_ = false;
-      accepted(std::move(socket), std::move(loop));
-    } else if (is_shortage(ec)) {
-      co_await self->survive_shortage(ec);
+      self->in_trouble_ = false;
+      self->hand_over(accepted, std::move(socket), std::move(loop));
+    } else if (!is_of_one_client(ec)) {
+      co_await self->survive(ec);
     }
   }
 }
 
-Awaitable<void> Listener::survive_shortage(error_code ec) {
-  if (!short_of_descriptors_) {
+void Listener::hand_over(const Accepted& accepted, tcp::socket socket,
+                         std::shared_ptr<Loop> loop) noexcept {
+  try {
+    accepted(std::move(socket), std::move(loop));
+  } catch (const std::exception& e) {
+    // One connection is lost, not the listener.
+    context_->logger->log(LogLevel::error, "ConnectionFailed", {{"error", e.what()}});
+  }
+}
+
+Awaitable<void> Listener::survive(error_code ec) {
+  if (!in_trouble_) {
     context_->logger->log(LogLevel::error, "AcceptFailed", {{"error", ec.message()}});
-    short_of_descriptors_ = true;
+    in_trouble_ = true;
   }
-  while (turn_one_away()) {
+  while (is_shortage(ec) && turn_one_away()) {
   }
-  pause_.expires_after(shortage_pause);
+  pause_.expires_after(pause_in_trouble);
   co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
 }
 

@@ -36,7 +36,9 @@ class Listener {
 
  private:
   boost::system::error_code bind(const asio::ip::tcp::endpoint& endpoint);
-  Awaitable<void> survive_shortage(boost::system::error_code ec);
+  void hand_over(const Accepted& accepted, asio::ip::tcp::socket socket,
+                 std::shared_ptr<Loop> loop) noexcept;
+  Awaitable<void> survive(boost::system::error_code ec);
   bool turn_one_away() noexcept;
 
   std::vector<std::shared_ptr<Loop>> loops_;
@@ -45,7 +47,7 @@ class Listener {
   asio::steady_timer pause_;
   int spare_ = -1;  // given up for a moment to answer a client when there are no descriptors left
   bool closed_ = false;
-  bool short_of_descriptors_ = false;
+  bool in_trouble_ = false;
 };
 
 }  // namespace tus::server

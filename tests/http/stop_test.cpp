@@ -1,4 +1,4 @@
-// The two steps of stopping.
+// Listening, and the two steps of stopping.
 #include "tests/http/test_server.h"
 
 #include <thread>
@@ -12,6 +12,20 @@ std::string state_text(BodyState state) { return std::to_string(static_cast<int>
 
 class Stop : public ServerTest {};
 TUS_ALL_WAYS(Stop);
+
+TEST_P(Stop, ListensWhereItIsTold) {
+  start();
+  for (const char* host : {"", "0.0.0.0", "localhost", "127.0.0.1"}) {
+    auto port = server().server().listen(host, 0);
+    ASSERT_TRUE(port) << host << port.error().detail();
+    EXPECT_EQ(RawClient(*port).request("GET", get).status, 200) << host;
+  }
+  auto taken = server().server().listen("127.0.0.1", server().port());
+  ASSERT_FALSE(taken);
+  EXPECT_TRUE(taken.error().detail().contains(std::to_string(server().port())));
+  EXPECT_FALSE(server().server().listen("256.0.0.1", 0));
+  EXPECT_FALSE(server().server().listen("192.0.2.1", 0));
+}
 
 TEST_P(Stop, SoftStopAnswersWhatItInterrupts) {
   start();
