@@ -60,8 +60,13 @@ class TUS_EXPORT Handler {
   // while serving.
   void recover();
 
-  // No new finish is started, running ones are waited for until the deadline. After it only the
-  // destructor may be called.
+  // A stop is coming: a finish that fails from now on is left to the next start, and requests that wait
+  // for it are answered. Any thread.
+  void begin_close() noexcept;
+
+  // No new finish is started. Those that are inside the store or a hook are waited for, in the log after
+  // the deadline, because they use what the handler is made of. After it only the destructor may be
+  // called.
   Awaitable<void> close(Deadline deadline);
 
   // The comma-separated list of extensions, as in Tus-Extension.

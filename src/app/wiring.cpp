@@ -48,6 +48,7 @@ HttpServerOptions http_options(const Config& config) {
 }
 
 Awaitable<void> stop_all(Server& server, Deadline deadline) {
+  server.handler->begin_close();
   co_await server.http->stop(deadline);
   co_await server.handler->close(deadline);
   co_await server.store->close(deadline);

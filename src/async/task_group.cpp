@@ -38,10 +38,16 @@ bool TaskGroup::spawn(asio::any_io_executor executor, Awaitable<void> task) {
     if (state_->closed) return false;
     ++state_->running;
   }
-  asio::co_spawn(executor, std::move(task), [state = state_](std::exception_ptr error) {
+  auto ended = [state = state_](std::exception_ptr error) {
     if (error && state->on_error) state->on_error(error);
     state->done();
-  });
+  };
+  try {
+    asio::co_spawn(executor, std::move(task), std::move(ended));
+  } catch (...) {
+    state_->done();
+    throw;
+  }
   return true;
 }
 

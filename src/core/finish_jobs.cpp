@@ -1,5 +1,6 @@
 #include "core/finish_jobs.h"
 
+#include "core/caught.h"
 #include "core/hook_calls.h"
 
 #include <algorithm>
@@ -41,42 +42,54 @@ std::shared_ptr<FinishJobs::Job> FinishJobs::start(HeldUpload held, RequestHead 
   job->id = held.upload->info().id;
   job->upload = held.upload->info();
   job->result = fail(ErrorCode::upload_finishing);
-  held.keeper->become_busy();
+  // Known before it is busy: who is turned away finds it and joins.
   {
     std::lock_guard lock(mutex_);
     jobs_[job->id] = job;
   }
-  if (group_.spawn(executor_, run(job, std::move(held), std::move(cause)))) return job;
-  forget(job);
+  held.keeper->become_busy();
+  bool runs = false;
+  try {
+    runs = group_.spawn(executor_, run(job, std::move(held), std::move(cause)));
+  } catch (...) {
+    end(job);
+    throw;
+  }
+  if (runs) return job;
+  end(job);
   return nullptr;
 }
 
-void FinishJobs::forget(const std::shared_ptr<Job>& job) {
-  std::lock_guard lock(mutex_);
-  auto found = jobs_.find(job->id);
-  // A later job of the same upload may have taken the place.
-  if (found != jobs_.end() && found->second == job) jobs_.erase(found);
+void FinishJobs::end(const std::shared_ptr<Job>& job) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    auto found = jobs_.find(job->id);
+    // A later job of the same upload may have taken the place.
+    if (found != jobs_.end() && found->second == job) jobs_.erase(found);
+  }
+  job->done.set();
 }
 
 Awaitable<void> FinishJobs::run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause) {
+  std::exception_ptr thrown;
   try {
     job->result = co_await try_until_done(*job, held, cause);
-  } catch (const std::exception& error) {
-    job->result = fail(ErrorCode::internal, error.what());
-    log_failure(*job, job->result.error(), 0);
+    job->upload = held.upload->info();
+  } catch (...) {
+    thrown = std::current_exception();
   }
-  job->upload = held.upload->info();
+  if (thrown) job->result = fail(ErrorCode::internal);
   // The lease goes before the job does: whoever finds no job must be able to take the lease at once.
   held.upload.reset();
   held.lease.reset();
-  forget(job);
-  job->done.set();
+  end(job);
+  if (thrown) std::rethrow_exception(std::move(thrown));
 }
 
 Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const RequestHead& cause) {
   auto delay = options_.finish_retry_delay;
   for (unsigned attempt_number = 1;; ++attempt_number) {
-    auto result = co_await attempt(job, held, cause);
+    auto result = co_await caught_attempt(job, held, cause);
     if (result) co_return result;
     log_failure(job, result.error(), attempt_number);
     if (is_hopeless(result.error())) co_return result;
@@ -90,6 +103,17 @@ Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const R
     if (stop) co_return fail(ErrorCode::upload_finishing);
     delay = std::min(2 * delay, longest_retry_delay);
   }
+}
+
+// A store or a hook that throws has failed like any other.
+Awaitable<Status> FinishJobs::caught_attempt(Job& job, HeldUpload& held, const RequestHead& cause) {
+  std::exception_ptr thrown;
+  try {
+    co_return co_await attempt(job, held, cause);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  co_return fail(error_from(std::move(thrown)));
 }
 
 Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestHead& cause) {
@@ -134,8 +158,11 @@ void FinishJobs::log_failure(const Job& job, const Error& error, unsigned attemp
 }
 
 Awaitable<void> FinishJobs::close(Deadline deadline) {
-  closing_.set();
-  co_await group_.close(deadline);
+  begin_close();
+  if (co_await group_.close(deadline)) co_return;
+  // They are inside a store or a hook, which have deadlines of their own, and use what we are made of.
+  parts_.logger->log(LogLevel::warn, "StopWaitsForFinish", {});
+  co_await group_.close(Deadline::never());
 }
 
 }  // namespace tus::core

@@ -49,13 +49,17 @@ class FinishJobs {
   std::shared_ptr<Job> start(HeldUpload held, RequestHead cause);
   std::size_t running() const noexcept { return group_.running(); }
 
+  // Jobs that are between two attempts, or fail from now on, end without success and stay pending.
+  void begin_close() noexcept { closing_.set(); }
   // Waits for running jobs; those that are between two attempts end without success and stay pending.
   Awaitable<void> close(Deadline deadline);
   bool closing() const noexcept { return closing_.is_set(); }
 
  private:
-  void forget(const std::shared_ptr<Job>& job);
+  // Forgets the job and wakes who waits for it.
+  void end(const std::shared_ptr<Job>& job) noexcept;
   Awaitable<void> run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause);
+  Awaitable<Status> caught_attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> try_until_done(Job& job, HeldUpload& held, const RequestHead& cause);
   void log_failure(const Job& job, const Error& error, unsigned attempt) const;

@@ -129,6 +129,7 @@ Handler::~Handler() = default;
 
 Awaitable<void> Handler::handle(Exchange& exchange) { return impl_->handle(exchange); }
 void Handler::recover() { impl_->service().start_recovery(); }
+void Handler::begin_close() noexcept { impl_->service().begin_close(); }
 Awaitable<void> Handler::close(Deadline deadline) { return impl_->service().close(deadline); }
 std::string Handler::extensions() const { return impl_->protocol().extensions(); }
 

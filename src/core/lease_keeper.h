@@ -4,7 +4,9 @@
 #include <tus/body_source.h>
 #include <tus/locker.h>
 
+#include <memory>
 #include <mutex>
+#include <utility>
 
 namespace tus::core {
 
@@ -15,20 +17,36 @@ class LeaseKeeper final : public LeaseHolder {
   Answer release_requested() noexcept override;
   void lease_lost() noexcept override;
 
-  // `body` may be interrupted from now on, until stop_receiving(). If somebody asked before, it is
-  // interrupted at once.
-  void start_receiving(BodySource& body) noexcept;
-  void stop_receiving() noexcept;
-
   // In a hook or a finish: newcomers are turned away.
   void become_busy() noexcept;
   void become_idle() noexcept;
 
  private:
+  friend class Receiving;
+  void start_receiving(BodySource& body) noexcept;
+  void stop_receiving() noexcept;
+
   std::mutex mutex_;
   BodySource* body_ = nullptr;
   bool wanted_ = false;
   bool busy_ = false;
+};
+
+// While it lives, `body` may be interrupted; at once, if somebody asked for the upload before. A keeper may
+// outlive its request, because a newcomer has it in hand for a moment: so it must forget the body in any
+// case, also when a store throws.
+class Receiving {
+ public:
+  Receiving(std::shared_ptr<LeaseKeeper> keeper, BodySource& body) noexcept
+      : keeper_(std::move(keeper)) {
+    keeper_->start_receiving(body);
+  }
+  ~Receiving() { keeper_->stop_receiving(); }
+  Receiving(const Receiving&) = delete;
+  Receiving& operator=(const Receiving&) = delete;
+
+ private:
+  std::shared_ptr<LeaseKeeper> keeper_;
 };
 
 // For an upload that nobody else can know of yet.

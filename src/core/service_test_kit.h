@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,10 @@ struct FinishFaults {
   int failures = 0;       // the next so many finishes fail
   Event* gate = nullptr;  // finishes wait for it
   int finishes = 0;       // how often the store was asked
+  bool append_throws = false;
+  bool record_is_lost = false;     // finished is acknowledged and not recorded
+  Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
+  std::string inspect_throws_for;  // an id
 };
 
 class FaultyUpload final : public Upload {
@@ -39,13 +44,16 @@ class FaultyUpload final : public Upload {
   const UploadInfo& info() const noexcept override { return inner_->info(); }
   Awaitable<AppendOutcome> append(const Lease& l, BodySource& s, AppendRequest r,
                                   Deadline d) override {
-    return inner_->append(l, s, r, d);
+    auto outcome = co_await inner_->append(l, s, r, d);
+    if (faults_->append_throws) throw std::runtime_error("append, told to throw");
+    co_return outcome;
   }
   Awaitable<Status> declare_length(const Lease& l, std::uint64_t n, Deadline d) override {
     return inner_->declare_length(l, n, d);
   }
   Awaitable<Status> set_finish_state(const Lease& l, FinishState s, Deadline d) override {
-    return inner_->set_finish_state(l, s, d);
+    if (faults_->record_is_lost) co_return Status();
+    co_return co_await inner_->set_finish_state(l, s, d);
   }
   Awaitable<Status> terminate(const Lease& l, Deadline d) override {
     return inner_->terminate(l, d);
@@ -78,14 +86,17 @@ class FaultyStore final : public Store {
   Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
                                                     std::span<const std::byte> first,
                                                     Deadline deadline) override {
-    co_return wrap(co_await inner_->create(std::move(draft), lease, first, deadline));
+    auto made = co_await inner_->create(std::move(draft), lease, first, deadline);
+    if (faults->create_gate != nullptr) co_await faults->create_gate->wait(Deadline::never());
+    co_return wrap(std::move(made));
   }
   Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
                                                   Deadline deadline) override {
     co_return wrap(co_await inner_->open(std::move(id), lease, deadline));
   }
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) override {
-    return inner_->inspect(std::move(id), deadline);
+    if (id.str() == faults->inspect_throws_for) throw std::runtime_error("inspect, told to throw");
+    co_return co_await inner_->inspect(std::move(id), deadline);
   }
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline deadline) override {

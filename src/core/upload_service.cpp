@@ -1,10 +1,12 @@
 #include "core/upload_service.h"
 
+#include "core/caught.h"
 #include "core/id_generator.h"
 #include "core/limited_source.h"
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -75,12 +77,18 @@ UploadService::UploadService(const HandlerOptions& options, const HandlerParts& 
 
 Awaitable<void> UploadService::close(Deadline deadline) {
   co_await jobs_.close(deadline);
-  co_await recovery_.close(deadline);
+  if (co_await recovery_.close(deadline)) co_return;
+  parts_.logger->log(LogLevel::warn, "StopWaitsForRecovery", {});
+  co_await recovery_.close(Deadline::never());
 }
 
 bool UploadService::needs_finish() const {
-  return parts_.store->capabilities().needs_finish || parts_.hooks->wants(HookEvent::pre_finish) ||
-         parts_.hooks->wants(HookEvent::post_finish);
+  return parts_.store->capabilities().needs_finish || !nobody_asks_at_finish();
+}
+
+bool UploadService::nobody_asks_at_finish() const {
+  return !parts_.hooks->wants(HookEvent::pre_finish) &&
+         !parts_.hooks->wants(HookEvent::post_finish);
 }
 
 Deadline UploadService::lock_deadline() const {
@@ -164,18 +172,19 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   held.keeper = std::make_shared<LeaseKeeper>();
   const bool id_is_known_elsewhere = !draft.id.empty();
   if (!id_is_known_elsewhere) draft.id = random_upload_id();
-  if (first && !id_is_known_elsewhere) {
+  const auto bytes = first.value_or(std::span<const std::byte>());
+  bool awaits_finish = draft.finish == FinishState::pending && draft.length == bytes.size();
+  if (awaits_finish && nobody_asks_at_finish()) {
+    draft.finish = FinishState::finished;
+    awaits_finish = false;
+  }
+  // Recovery, and who hears of the creation, see an upload that awaits its finish before we start it.
+  if (first && !id_is_known_elsewhere && !awaits_finish) {
     held.lease = std::make_unique<FreshLease>();
   } else {
     auto lease = co_await parts_.locker->acquire(draft.id, lock_deadline(), held.keeper);
     if (!lease) co_return fail(std::move(lease.error()));
     held.lease = std::move(*lease);
-  }
-  const bool nobody_asks =
-      !parts_.hooks->wants(HookEvent::pre_finish) && !parts_.hooks->wants(HookEvent::post_finish);
-  const auto bytes = first.value_or(std::span<const std::byte>());
-  if (draft.finish == FinishState::pending && nobody_asks && draft.length == bytes.size()) {
-    draft.finish = FinishState::finished;
   }
   UploadInfo announced;
   announced.id = draft.id;
@@ -257,6 +266,8 @@ AppendCheck UploadService::plain_append_check(const AppendCommand& command,
 }
 
 Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request) {
+  // Nothing will be written, so a body that stalls must not keep others waiting.
+  held.lease.reset();
   const auto state = co_await expect_nothing(request.body);
   if (state == BodyState::complete) co_return Outcome(held.upload->info());
   co_return refuse(error_of(state).value_or(ErrorCode::internal), *held.upload);
@@ -291,10 +302,11 @@ Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
 Awaitable<Outcome> UploadService::received(HeldUpload held, Request request, AppendOutcome moved,
                                            ErrorCode excess) {
   auto ended = std::move(moved.error);
-  if (!ended) ended = body_error(moved.body, excess);
+  // However the body ended: nobody may come back to ask for the finish.
   if (held.upload->info().has_all_bytes() && !ended) {
     co_return co_await complete(std::move(held), request.head);
   }
+  if (!ended) ended = body_error(moved.body, excess);
   Outcome outcome(held.upload->info());
   outcome.error = std::move(ended);
   co_return outcome;
@@ -306,12 +318,10 @@ Awaitable<AppendOutcome> UploadService::move_body(HeldUpload& held, Request requ
   // A known length was checked against the allowance already.
   if (allowance && !request.head.content_length) limited.emplace(request.body, *allowance);
   BodySource& source = limited ? static_cast<BodySource&>(*limited) : request.body;
-  held.keeper->start_receiving(request.body);
+  const Receiving receiving(held.keeper, request.body);
   const AppendRequest at(held.upload->info().offset);
   // No deadline: a slow body that keeps moving may take hours; the source ends when it stalls.
-  auto moved = co_await held.upload->append(*held.lease, source, at, Deadline::never());
-  held.keeper->stop_receiving();
-  co_return moved;
+  co_return co_await held.upload->append(*held.lease, source, at, Deadline::never());
 }
 
 // ---- finish
@@ -350,7 +360,7 @@ Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
 
 Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
     UploadId id, const RequestHead& head, const EarlyAppend* early) {
-  for (;;) {
+  for (bool finished_here = false;;) {
     if (auto job = jobs_.find(id)) {
       auto joined = co_await join(std::move(job));
       if (joined.error) co_return std::unexpected(std::move(joined));
@@ -361,9 +371,13 @@ Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
       co_return std::unexpected(Outcome(std::move(held.error())));
     }
     if (held->appended || !held->upload->info().finishing()) co_return std::move(*held);
+    if (finished_here) {
+      co_return std::unexpected(Outcome(Error(ErrorCode::internal, "a finish was not recorded")));
+    }
     // All bytes are here, but whoever received them did not live to finish the upload.
     auto finished = co_await start_finish(std::move(*held), head);
     if (finished.error) co_return std::unexpected(std::move(finished));
+    finished_here = true;
   }
 }
 
@@ -379,10 +393,9 @@ Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, const EarlyA
     held.upload = std::move(*upload);
     co_return held;
   }
-  held.keeper->start_receiving(early->body);
+  const Receiving receiving(held.keeper, early->body);
   auto opened = co_await parts_.store->open_and_append(std::move(id), *held.lease, early->body,
                                                        early->check, store_deadline());
-  held.keeper->stop_receiving();
   if (!opened) co_return fail(std::move(opened.error()));
   held.upload = std::move(opened->upload);
   held.appended = std::move(opened->appended);
@@ -473,10 +486,22 @@ Awaitable<void> UploadService::recover() {
     }
     for (auto& id : page->ids) {
       if (jobs_.closing()) co_return;
-      co_await finish_left_over(std::move(id));
+      co_await try_left_over(std::move(id));
     }
     cursor = std::move(page->next);
   } while (!cursor.empty());
+}
+
+Awaitable<void> UploadService::try_left_over(UploadId id) {
+  std::exception_ptr thrown;
+  try {
+    co_await finish_left_over(id);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (!thrown) co_return;
+  parts_.logger->log(LogLevel::error, "RecoveryFailed",
+                     {{"id", id.str()}, {"cause", error_from(std::move(thrown)).detail()}});
 }
 
 Awaitable<void> UploadService::finish_left_over(UploadId id) {

@@ -38,6 +38,8 @@ class UploadService {
   // Starts the finish jobs of uploads that have all their bytes and were not finished when an earlier
   // process ended.
   void start_recovery();
+  // As Handler's.
+  void begin_close() noexcept { jobs_.begin_close(); }
   Awaitable<void> close(Deadline deadline);
 
  private:
@@ -70,9 +72,11 @@ class UploadService {
   Awaitable<Outcome> start_finish(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> join(std::shared_ptr<FinishJobs::Job> job);
   Awaitable<void> recover();
+  Awaitable<void> try_left_over(UploadId id);
   Awaitable<void> finish_left_over(UploadId id);
 
   bool needs_finish() const;
+  bool nobody_asks_at_finish() const;
   Deadline lock_deadline() const;
   Deadline store_deadline() const;
 
