@@ -82,6 +82,8 @@ TEST_F(Finishing, ARequestJoinsARunningFinish) {  // [FIN-4]
   bench.context().restart();
   bench.context().run_for(200ms);
   ASSERT_TRUE(patch.final_response() && head.final_response());
+  first.get();
+  second.get();
   EXPECT_EQ(patch.final_response()->status, 204);
   EXPECT_EQ(head.final_response()->status, 200);
 }

@@ -109,6 +109,7 @@ TEST_F(Service, AHookThatIsAskedTurnsNewcomersAway) {  // [LOCK-3]
   busy.context().restart();
   busy.context().run_for(50ms);
   ASSERT_TRUE(remove.final_response());
+  done.get();
   EXPECT_EQ(remove.final_response()->status, 204);
 }
 
