@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 TUS_NAMESPACE_BEGIN
@@ -17,8 +16,9 @@ constexpr std::chrono::milliseconds look_interval{2};
 constexpr int looks_before_sleep = 5;
 // After a job that blocked, so many go to the pool before the next is tried here.
 constexpr std::uint32_t jobs_for_the_pool = 64;
-// When so many threads hang in jobs, nothing more is tried here.
-constexpr std::size_t most_runners = 64;
+// When so many threads hang in jobs, hardly anything is tried here.
+constexpr std::size_t many_runners = 64;
+constexpr std::uint32_t jobs_when_many_hang = 1 << 16;
 
 }  // namespace
 
@@ -49,7 +49,7 @@ struct LoopRunners::Loop {
 struct LoopRunners::Runner {
   std::thread thread;
   std::condition_variable wake;  // with LoopRunners::mutex_
-  Loop* loop = nullptr;          // nothing: parked
+  Loop* loop = nullptr;          // nothing: parked; with LoopRunners::mutex_
   std::uint32_t owner = 0;
   std::unique_ptr<std::byte[]> scratch;
 };
@@ -66,12 +66,7 @@ LoopRunners::LoopRunners(unsigned loops) {
   for (unsigned i = 0; i < std::max(loops, 1u); ++i) loops_.push_back(std::make_unique<Loop>());
   for (auto& loop : loops_) guards_.push_back(asio::make_work_guard(loop->context));
   std::lock_guard lock(mutex_);
-  for (auto& loop : loops_) {
-    auto runner = std::make_unique<Runner>();
-    runner->loop = loop.get();
-    runner->thread = std::thread([this, raw = runner.get()] { run(*raw); });
-    runners_.push_back(std::move(runner));
-  }
+  for (auto& loop : loops_) new_runner()->loop = loop.get();
   watcher_ = std::thread([this] { watch(); });
 }
 
@@ -117,13 +112,15 @@ bool LoopRunners::take(BlockingPool::Job& job) {
 bool LoopRunners::in_job() noexcept { return job_runs; }
 
 void LoopRunners::run(Runner& self) {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    run_loop(self);
-    std::unique_lock lock(mutex_);
-    self.loop = nullptr;
-    if (!stopping_) parked_.push_back(&self);
     self.wake.wait(lock, [&] { return stopping_ || self.loop != nullptr; });
     if (self.loop == nullptr) return;
+    lock.unlock();
+    run_loop(self);
+    lock.lock();
+    self.loop = nullptr;
+    parked_.push_back(&self);
   }
 }
 
@@ -212,30 +209,55 @@ void LoopRunners::look_after(Loop& loop) {
     const bool same = loop.in_job && loop.job_number == loop.seen_job;
     loop.seen_job = loop.job_number;
     if (!same) return;
-    ++loop.owner;
-    loop.in_job = false;
   }
-  hand_over(loop);
+  // Before the owner loses the loop: a loop without a thread would stand still for ever.
+  auto* runner = spare_runner();
+  if (runner != nullptr && !hand_over(loop, *runner)) parked_.push_back(runner);
 }
 
-// With mutex_ held. Its owner is in a job and does not touch the loop any more: it will find that its
-// number is too old.
-void LoopRunners::hand_over(Loop& loop) {
-  const bool many = runners_.size() >= most_runners && parked_.empty();
-  loop.left_to_the_pool = many ? std::numeric_limits<std::uint32_t>::max() : jobs_for_the_pool;
+// With mutex_ held. Nothing when the machine has no more threads: the loop then waits for its job, and
+// the next look tries again.
+LoopRunners::Runner* LoopRunners::spare_runner() noexcept {
   if (!parked_.empty()) {
     auto* runner = parked_.back();
     parked_.pop_back();
-    runner->owner = loop.owner;
-    runner->loop = &loop;
-    runner->wake.notify_one();
-    return;
+    return runner;
   }
-  auto runner = std::make_unique<Runner>();
-  runner->owner = loop.owner;
-  runner->loop = &loop;
-  runner->thread = std::thread([this, raw = runner.get()] { run(*raw); });
-  runners_.push_back(std::move(runner));
+  try {
+    return new_runner();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+// With mutex_ held. It waits for a loop.
+LoopRunners::Runner* LoopRunners::new_runner() {
+  parked_.reserve(runners_.size() + 1);
+  runners_.push_back(std::make_unique<Runner>());
+  auto* runner = runners_.back().get();
+  try {
+    runner->thread = std::thread([this, runner] { run(*runner); });
+  } catch (...) {
+    runners_.pop_back();
+    throw;
+  }
+  return runner;
+}
+
+// With mutex_ held. False when the job has just ended. Else its thread does not touch the loop any more:
+// it will find that its number is too old.
+bool LoopRunners::hand_over(Loop& loop, Runner& runner) {
+  {
+    std::lock_guard lock(loop.mutex);
+    if (!loop.in_job || loop.job_number != loop.seen_job) return false;
+    runner.owner = ++loop.owner;
+    loop.in_job = false;
+  }
+  const bool many = runners_.size() >= many_runners && parked_.empty();
+  loop.left_to_the_pool = many ? jobs_when_many_hang : jobs_for_the_pool;
+  runner.loop = &loop;
+  runner.wake.notify_one();
+  return true;
 }
 
 }  // namespace net

@@ -57,7 +57,9 @@ class LoopRunners {
   void watch();
   bool anybody_in_job();
   void look_after(Loop& loop);
-  void hand_over(Loop& loop);
+  bool hand_over(Loop& loop, Runner& runner);
+  Runner* spare_runner() noexcept;
+  Runner* new_runner();
   void note_job() noexcept;
 
   std::vector<std::unique_ptr<Loop>> loops_;

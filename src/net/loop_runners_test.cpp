@@ -12,7 +12,9 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace tus {
@@ -104,6 +106,78 @@ TEST_F(LoopRunnersTest, HandlersOfALoopNeverRunSideBySide) {  // [LOOP-1]
   for (auto& task : tasks) EXPECT_TRUE(task.get());
   EXPECT_EQ(state.most, 1);
   EXPECT_EQ(state.steps, 20 * 300);
+}
+
+Awaitable<int> count_jobs(BlockingPool& pool, int jobs, std::chrono::milliseconds each) {
+  int done = 0;
+  auto job = [each, &done](Scratch) {
+    std::promise<void>().get_future().wait_for(each);
+    return ++done;
+  };
+  for (int i = 0; i < jobs; ++i) co_await run_blocking(pool, job);
+  co_return done;
+}
+
+// In a process of its own, which may have no more threads than it has.
+[[noreturn]] void block_without_threads() {
+  EventLoops loops(2);
+  auto pool = make_blocking_pool(1);
+  rlimit none{0, 0};
+  ::setrlimit(RLIMIT_NPROC, &none);
+  // The limit is not for root.
+  if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+  auto result = asio::co_spawn(
+      loops.executors()[0], count_jobs(*pool, 3, std::chrono::milliseconds(50)), asio::use_future);
+  ::_exit(result.get() == 3 ? 0 : 2);
+}
+
+TEST(LoopRunnersDeathTest, AJobThatBlocksWhenThereAreNoMoreThreadsOnlyDelaysItsLoop) {  // [LOOP-8]
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(block_without_threads(), ::testing::ExitedWithCode(0), "");
+}
+
+Awaitable<bool> submit_from_jobs(BlockingPool& pool, asio::any_io_executor loop) {
+  std::promise<void> last;
+  auto finished = last.get_future().share();
+  auto job = [&pool, &last, loop](Scratch) {
+    // From a job: no loop's handler runs here, so it goes to the pool.
+    pool.submit([&last](Scratch) { last.set_value(); });
+    return true;
+  };
+  co_await run_blocking(pool, job);
+  auto wait = [finished](Scratch) {
+    return finished.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  };
+  co_return co_await run_blocking(pool, wait);
+}
+
+TEST_F(LoopRunnersTest, AJobMaySubmitJobs) {
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(run(submit_from_jobs(*pool, loop)));
+}
+
+TEST(LoopRunners, StoppingRacesWithJobsThatBlockAndLosesNone) {  // [LOOP-2]
+  for (int round = 0; round < 30; ++round) {
+    auto pool = make_blocking_pool(2);
+    std::atomic<int> ran = 0;
+    std::atomic<int> submitted = 0;
+    {
+      EventLoops loops(2);
+      for (const auto& loop : loops.executors()) {
+        for (int i = 0; i < 20; ++i) {
+          asio::post(loop, [&, i] {
+            ++submitted;
+            pool->submit([&, i](Scratch) {
+              std::promise<void>().get_future().wait_for(std::chrono::milliseconds(i % 7));
+              ++ran;
+            });
+          });
+        }
+      }
+      std::promise<void>().get_future().wait_for(std::chrono::milliseconds(round));
+    }
+    pool.reset();
+    EXPECT_EQ(ran, submitted);
+  }
 }
 
 TEST(LoopRunners, StopWaitsForAJobThatRuns) {
