@@ -55,19 +55,32 @@ Awaitable<Connection::Waited> Connection::wait_gone(Deadline deadline) {
 }
 
 Awaitable<Connection::Waited> Connection::wait(WaitType what, Purpose purpose, Deadline deadline) {
-  if (cut_) co_return Waited::cancelled;
+  if (!begin_wait(purpose, deadline)) co_return Waited::cancelled;
+  boost::system::error_code ec;
+  co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
+  co_return end_wait(ec);
+}
+
+bool Connection::begin_wait(Purpose purpose, Deadline deadline) {
+  if (cut_) return false;
   purpose_ = purpose;
   deadline_ = deadline;
   timed_out_ = false;
   loop_->expect_deadline(deadline);
-  boost::system::error_code ec;
-  co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
+  return true;
+}
+
+Awaitable<void> Connection::readable(boost::system::error_code& ec) {
+  return socket_.async_wait(WaitType::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+}
+
+Connection::Waited Connection::end_wait(const boost::system::error_code& ec) noexcept {
   purpose_ = Purpose::none;
   deadline_ = Deadline::never();
-  if (cut_) co_return Waited::cancelled;
+  if (cut_) return Waited::cancelled;
   // Other errors show again, with their own name, when the socket is used.
-  if (ec != asio::error::operation_aborted) co_return Waited::ready;
-  co_return timed_out_ ? Waited::timed_out : Waited::cancelled;
+  if (ec != asio::error::operation_aborted) return Waited::ready;
+  return timed_out_ ? Waited::timed_out : Waited::cancelled;
 }
 
 long Connection::receive(std::span<std::byte> into) noexcept {

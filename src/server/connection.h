@@ -37,6 +37,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Awaitable<Waited> wait_readable(Purpose purpose, Deadline deadline);
   Awaitable<Waited> wait_writable(Deadline deadline);
+  // The parts of a wait for a body, for the one coroutine that thousands of stalled uploads each keep:
+  // a frame less is memory saved. False: the connection was cut.
+  bool begin_wait(Purpose purpose, Deadline deadline);
+  Awaitable<void> readable(boost::system::error_code& ec);
+  Waited end_wait(const boost::system::error_code& ec) noexcept;
   // Waits for nothing but the end of the connection.
   Awaitable<Waited> wait_gone(Deadline deadline);
   Deadline network_deadline() const noexcept;

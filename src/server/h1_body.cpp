@@ -286,8 +286,12 @@ Awaitable<BodyState> H1Body::wait() {
     if (!co_await connection_.send(continue_response, {})) end(BodyState::peer_reset);
     if (!open()) co_return state();
   }
-  auto waited =
-      co_await connection_.wait_readable(Connection::Purpose::body, connection_.network_deadline());
+  auto waited = Connection::Waited::cancelled;
+  if (connection_.begin_wait(Connection::Purpose::body, connection_.network_deadline())) {
+    boost::system::error_code ec;
+    co_await connection_.readable(ec);
+    waited = connection_.end_wait(ec);
+  }
   if (waited == Connection::Waited::timed_out) end(BodyState::timed_out);
   // Cancelled with a body that is still open: the whole connection was cut.
   if (waited == Connection::Waited::cancelled) end(BodyState::stopping);
