@@ -9,11 +9,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -34,22 +36,27 @@ Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(
   static_assert(!std::is_void_v<R>, "return something, if only a Status");
   std::optional<R> result;
   std::exception_ptr thrown;
+  std::atomic<bool> posted = false;
   auto executor = co_await asio::this_coro::executor;
-  auto initiate = [&pool, &work, &result, &thrown, &executor, how](auto handler) {
+  auto initiate = [&pool, &work, &result, &thrown, &posted, &executor, how](auto handler) {
     auto guard = asio::make_work_guard(executor);
-    BlockingPool::Job job([&work, &result, &thrown, guard = std::move(guard),
+    BlockingPool::Job job([&work, &result, &thrown, &posted, guard = std::move(guard),
                            handler = std::move(handler)](std::span<std::byte> scratch) mutable {
       try {
         result.emplace(work(scratch));
       } catch (...) {
         thrown = std::current_exception();
       }
-      // As soon as the handler is posted, the frame with `work` and `result` may be gone, and the loop
-      // too: nothing of it may be left behind in this job, so the guard goes with the handler.
-      auto executor = guard.get_executor();
-      asio::post(executor, [guard = std::move(guard), handler = std::move(handler)]() mutable {
-        std::move(handler)();
-      });
+      // Once the coroutine goes on, its frame may be gone, and the loop too. So nothing of the loop may
+      // be left behind in this job: the guard goes with the handler, and the coroutine waits the moment
+      // that this thread still needs to get out of post().
+      {
+        auto executor = guard.get_executor();
+        asio::post(executor, [guard = std::move(guard), handler = std::move(handler)]() mutable {
+          std::move(handler)();
+        });
+      }
+      posted.store(true, std::memory_order_release);
     });
     if (how == Blocking::for_long) {
       pool.submit_slow(std::move(job));
@@ -59,6 +66,7 @@ Awaitable<std::invoke_result_t<Work&, std::span<std::byte>>> run_blocking(
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate,
                                                                        asio::use_awaitable);
+  while (!posted.load(std::memory_order_acquire)) std::this_thread::yield();
   if (thrown) std::rethrow_exception(thrown);
   co_return std::move(*result);
 }

@@ -2,11 +2,14 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <chrono>
 #include <memory>
+#include <thread>
+#include <vector>
 
 namespace tus {
 namespace {
@@ -49,6 +52,37 @@ TEST(RunBlocking, JobMayOutliveItsLoop) {
   EXPECT_EQ(answer, 42);
   loop.reset();
   pool.let_go();
+}
+
+// Each job on a thread of its own.
+class ThreadPerJob final : public BlockingPool {
+ public:
+  ~ThreadPerJob() override {
+    for (auto& thread : threads_) thread.join();
+  }
+  void submit(Job job) override {
+    threads_.emplace_back([job = std::move(job)]() mutable { job({}); });
+  }
+  bool is_crowded() const noexcept override { return false; }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
+Awaitable<int> answer_of(BlockingPool& pool) {
+  auto work = [](std::span<std::byte>) { return 42; };
+  co_return co_await run_blocking(pool, work);
+}
+
+// [LOOP-7] A loop that ends, and is destroyed, with the answer: TSan sees whether the worker is still in it.
+TEST(RunBlocking, WorkerIsOutOfTheLoopWhenItsAnswerArrives) {
+  ThreadPerJob pool;
+  for (int i = 0; i < 200; ++i) {
+    asio::io_context loop;
+    auto answer = asio::co_spawn(loop, answer_of(pool), asio::use_future);
+    loop.run();
+    EXPECT_EQ(answer.get(), 42);
+  }
 }
 
 // [LOOP-7] A loop does not run dry while a job works for it.
