@@ -64,9 +64,9 @@ class TUS_EXPORT Handler {
   // for it are answered. Any thread.
   void begin_close() noexcept;
 
-  // No new finish is started. Those that are inside the store or a hook are waited for, in the log after
-  // the deadline, because they use what the handler is made of. After it only the destructor may be
-  // called.
+  // No new finish is started. Running ones are waited for, even past the deadline (which is then logged):
+  // inside the store or a hook they still use what the handler is made of, and those have deadlines of
+  // their own. After it only the destructor may be called.
   Awaitable<void> close(Deadline deadline);
 
   // The comma-separated list of extensions, as in Tus-Extension.
