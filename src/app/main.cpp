@@ -4,6 +4,7 @@
 
 #include <tus/version.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -38,6 +39,14 @@ void let_second_signal_kill(const sigset_t& signals) {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
+// A store call that hangs (a dead network file system) must not keep the process for ever: what is
+// acknowledged is in the files already.
+void end_anyway_after(std::chrono::milliseconds shutdown_timeout) {
+  constexpr std::chrono::seconds for_running_store_calls{20};
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(shutdown_timeout);
+  ::alarm(static_cast<unsigned>((seconds + for_running_store_calls).count()));
+}
+
 void print_start_lines(const tus::app::Config& config, const tus::app::Server& server) {
   for (const auto& line : start_lines(config, server.handler->extensions(), server.port)) {
     const auto date = tus::app::go_date_prefix(std::chrono::system_clock::now());
@@ -56,6 +65,7 @@ int run(const tus::app::Config& config) {
   print_start_lines(config, *server);
   wait_for(signals);
   let_second_signal_kill(signals);
+  end_anyway_after(config.shutdown_timeout);
   tus::app::stop_server(*server, config);
   return 0;
 }

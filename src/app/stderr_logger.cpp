@@ -106,9 +106,9 @@ class StderrLogger final : public Logger {
       lost_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
-    const bool was_small = waiting_.size() < write_at_once;
+    const auto before = waiting_.size();
     format_.format(message, waiting_);
-    return was_small && waiting_.size() >= write_at_once;
+    return before == 0 || (before < write_at_once && waiting_.size() >= write_at_once);
   }
 
   void write_lines() {
@@ -116,6 +116,8 @@ class StderrLogger final : public Logger {
     for (bool last = false; !last;) {
       {
         std::unique_lock lock(mutex_);
+        // An idle server sleeps; after the first line there is a moment for more of them to come.
+        wake_.wait(lock, [this] { return stopping_ || waiting_.size() > 0; });
         wake_.wait_for(lock, longest_wait,
                        [this] { return stopping_ || waiting_.size() >= write_at_once; });
         last = stopping_;

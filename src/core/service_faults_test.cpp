@@ -184,6 +184,7 @@ TEST_F(Faults, WhoWaitsForAFinishIsAnsweredWhenTheServerStops) {  // [FIN-19]
   bench.handler().begin_close();
   let_run(20ms);
   ASSERT_TRUE(patch.final_response());
+  done.get();
   EXPECT_EQ(patch.final_response()->status, 503);
   EXPECT_EQ(field(*patch.final_response(), "Upload-Offset"), "(none)");
   EXPECT_EQ(bench.inspect(path).status, 200) << "a first attempt is still made";

@@ -13,7 +13,7 @@ namespace tus::server {
 
 namespace {
 
-// From here on the detour through user space costs more than the pipe (measured on tmpfs and ext4).
+// From here on the detour through user space costs more than the pipe (measured on tmpfs).
 constexpr std::uint64_t splice_threshold = 32 * 1024;
 // Bodies this small are fetched on the loop as soon as they arrive, so that a store gets them whole.
 constexpr std::uint64_t small_body = 16 * 1024;
