@@ -287,10 +287,12 @@ Awaitable<BodyState> H1Body::wait() {
     if (!open()) co_return state();
   }
   auto waited = Connection::Waited::cancelled;
-  if (connection_.begin_wait(Connection::Purpose::body, connection_.network_deadline())) {
+  while (connection_.begin_wait(Connection::Purpose::body, connection_.network_deadline())) {
     boost::system::error_code ec;
     co_await connection_.readable(ec);
     waited = connection_.end_wait(ec);
+    // A wake-up that was meant for the body of an earlier request may come late: wait again.
+    if (waited != Connection::Waited::cancelled || !open()) break;
   }
   if (waited == Connection::Waited::timed_out) end(BodyState::timed_out);
   // Cancelled with a body that is still open: the whole connection was cut.

@@ -224,6 +224,17 @@ TEST_P(Flow, InterruptionEndsAStalledBodyAtOnce) {
   }
 }
 
+TEST_P(Flow, AnInterruptionThatComesLateDoesNotEndTheNextBody) {
+  auto client = start().connect();
+  client.send("GET /late/x HTTP/1.1\r\nHost: h\r\n\r\n" + patch_head("/pull/y", 5));
+  EXPECT_EQ(client.read_response("GET").status, 200);
+  pause(50ms);
+  client.send("hello");
+  auto response = client.read_response("PATCH");
+  EXPECT_EQ(response.field("X-State"), state_text(BodyState::complete));
+  EXPECT_EQ(response.body, "hello");
+}
+
 TEST_P(Flow, InterruptionEndsABodyInFullFlight) {
   start();
   for (int i = 0; i < 10; ++i) {

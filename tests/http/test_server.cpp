@@ -147,7 +147,7 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
   logger->log(LogLevel::debug, "TestServerStarts", {{"error", shortage.message()}});
   server_ = std::make_unique<server::Server>(options.http, loops_.executors(), logger, nullptr);
   for (const char* path : {"/files/", "/pull/", "/early/", "/part/", "/full/", "/big/", "/throw/",
-                           "/silent/", "/interim/"}) {
+                           "/silent/", "/interim/", "/late/"}) {
     server_->mount(path, [this](Exchange& exchange) { return handle(exchange); });
   }
   server_->mount_plain("/metrics", [](const RequestHead&) {
@@ -196,6 +196,7 @@ Awaitable<void> TestServer::handle(Exchange& exchange) {
     co_await exchange.send_interim(104, std::move(fields));
     co_return co_await receive(exchange, true, "");
   }
+  if (target.starts_with("/late")) exchange.body().interrupt(BodyState::interrupted);
   Response response(200);
   if (target.starts_with("/early")) response.status = static_cast<int>(number_at_end(target));
   if (target.starts_with("/big")) response.body = pattern(number_at_end(target));

@@ -63,6 +63,7 @@ class Records {
 //   /part/N           takes N bytes, then answers 413
 //   /full/...         receives into /dev/full
 //   /big/N            answers with N bytes
+//   /late/...         interrupts its body, which has none, and answers at once
 //   /throw, /silent   fail
 class TestServer {
  public:
