@@ -39,6 +39,7 @@ TEST_F(Faults, ABodyForAFinishedUploadDoesNotHoldIt) {  // [LOCK-9]
   late.body().release();
   bench.run(bench.handler().close(Bench::in(1s)));
   let_run(20ms);
+  EXPECT_EQ(done.wait_for(0s), std::future_status::ready);
 }
 
 // Remembers who holds the last lease that was given.
@@ -94,6 +95,7 @@ TEST_F(Faults, RecoveryLeavesAloneWhatARequestIsCreating) {  // [FIN-13]
   let_run(20ms);
   gate.set();
   let_run(700ms);
+  EXPECT_EQ(done.wait_for(0s), std::future_status::ready);
   ASSERT_TRUE(post.final_response());
   EXPECT_EQ(post.final_response()->status, 201);
   EXPECT_EQ(asked("ask pre-finish"), 1);

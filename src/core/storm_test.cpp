@@ -92,8 +92,8 @@ Awaitable<void> handle(Handler& handler, FakeExchange& exchange, Event& done) {
 // A client that stalls gives up after some milliseconds, when nobody took the upload over.
 Awaitable<Response> send(Handler& handler, FakeExchange& exchange) {
   Event done;
-  auto running = asio::co_spawn(co_await asio::this_coro::executor, handle(handler, exchange, done),
-                                asio::use_future);
+  asio::co_spawn(co_await asio::this_coro::executor, handle(handler, exchange, done),
+                 [](std::exception_ptr thrown) { EXPECT_FALSE(thrown); });
   if (!co_await done.wait(in(10ms))) exchange.body().release();
   EXPECT_TRUE(co_await done.wait(in(30s))) << exchange.head().method << " hangs";
   co_return exchange.final_response().value_or(Response(0));
