@@ -20,6 +20,7 @@ constexpr std::chrono::seconds finishing_retry_after{5};
 
 // The whole body, when all of it has arrived with the head: then one store call makes the upload.
 std::optional<std::span<const std::byte>> whole_body(BodySource& body) {
+  if (body.state() == BodyState::complete) return std::span<const std::byte>();
   const auto here = body.buffered();
   if (body.remaining() != here.size()) return std::nullopt;
   return here;
@@ -42,6 +43,12 @@ Awaitable<BodyState> expect_nothing(BodySource& body) {
     if (state != BodyState::open) co_return state;
     co_await nothing.wait();
   }
+}
+
+// A body of unknown length that has no room at all. It is read before anything is created or declared: an
+// upload that is complete without it must not be finished by a body that is too long or broken.
+bool must_be_empty(const Request& request, const protocol::LengthAnswer& limit) {
+  return limit.allowance == 0 && request.head.has_body && !request.head.content_length;
 }
 
 Outcome finishing_outcome() {
@@ -138,6 +145,10 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
   if (!limit) co_return Outcome(std::move(limit.error()));
 
   const bool with_content = command.with_content;
+  if (with_content && must_be_empty(request, *limit)) {
+    auto broken = body_error(co_await expect_nothing(request.body), limit->excess);
+    if (broken) co_return Outcome(std::move(*broken));
+  }
   std::shared_ptr<Response> hook_response;
   auto draft = co_await draft_upload(command, request.head, hook_response);
   if (!draft) {
@@ -239,6 +250,11 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   if (!limit) co_return refuse(limit.error().code(), *held.upload);
 
   if (info.finished()) co_return co_await append_to_finished(std::move(held), request);
+  if (must_be_empty(request, *limit)) {
+    const Receiving receiving(held.keeper, request.body);
+    const auto broken = body_error(co_await expect_nothing(request.body), limit->excess);
+    if (broken) co_return refuse(broken->code(), *held.upload);
+  }
   auto ready = co_await prepare(held, *limit);
   if (!ready) co_return Outcome(std::move(ready.error()));
   co_return co_await receive(std::move(held), request, *limit);

@@ -42,6 +42,23 @@ bool is_ambiguous(const RequestHead& head) {
       singletons, [&head](std::string_view name) { return head.fields.count(name) > 1; });
 }
 
+// Announced for the end of the body counts as brought.
+bool brings_checksum(const RequestHead& head) {
+  if (has(head, "Upload-Checksum")) return true;
+  for (const auto& field : head.fields) {
+    if (!base::equals_ignoring_case(field.name, "Trailer")) continue;
+    std::string_view names = field.value;
+    while (!names.empty()) {
+      const auto end = std::min(names.find(','), names.size());
+      if (base::equals_ignoring_case(base::trim(names.substr(0, end)), "Upload-Checksum")) {
+        return true;
+      }
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
+  }
+  return false;
+}
+
 // Clients of downloads and health checks send HEAD and GET without a version; a wrong one is an error.
 bool accepts_version(const RequestHead& head, std::string_view method) {
   if (method == "GET") return true;
@@ -80,7 +97,7 @@ std::expected<std::optional<std::uint64_t>, ErrorCode> new_length(const RequestH
 Plan plan_create(const RequestHead& head, const TusOptions& options) {
   // To ignore one of these would create another upload than the client asked for.
   if (has(head, "Upload-Concat")) return reject(ErrorCode::concatenation_unsupported);
-  if (has(head, "Upload-Checksum")) return reject(ErrorCode::checksum_unsupported);
+  if (brings_checksum(head)) return reject(ErrorCode::checksum_unsupported);
   const auto length = new_length(head, options);
   if (!length) return reject(length.error());
 
@@ -95,7 +112,7 @@ Plan plan_create(const RequestHead& head, const TusOptions& options) {
 
 Plan plan_append(const RequestHead& head, UploadId id) {
   if (!has_content_type(head)) return reject(ErrorCode::invalid_content_type);
-  if (has(head, "Upload-Checksum")) return reject(ErrorCode::checksum_unsupported);
+  if (brings_checksum(head)) return reject(ErrorCode::checksum_unsupported);
   const auto* sent_offset = head.fields.find("Upload-Offset");
   const auto offset = sent_offset != nullptr ? parse_count(*sent_offset) : std::nullopt;
   if (!offset) return reject(ErrorCode::invalid_offset);

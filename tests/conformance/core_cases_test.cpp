@@ -159,6 +159,18 @@ TEST_P(Conformance, a_body_that_turns_out_to_be_too_long) {
   expect_stored("12345");
 }
 
+// [CORE-28] The same where no byte at all has room: neither the length nor the finish may come of it.
+TEST_P(Conformance, a_body_that_may_bring_nothing) {
+  const std::string too_long = "\n\nERR_UPLOAD_SIZE_EXCEEDED: upload's size exceeded\n";
+  talk({{post("Upload-Defer-Length: 1"), "201"},
+        {patch(0), whole("hello"), "204\nUpload-Offset: 5"},
+        {patch(5) + "\nUpload-Length: 5", chunks("abc"), "413\nUpload-Offset: 5" + too_long},
+        {head(), "200\nUpload-Offset: 5\nUpload-Defer-Length: 1\n!Upload-Length"},
+        {patch(5) + "\nUpload-Length: 5", chunks(""), "204\nUpload-Offset: 5"},
+        {head(), "200\nUpload-Offset: 5\nUpload-Length: 5"}});
+  expect_stored("hello");
+}
+
 // [CORE-29]
 TEST_P(Conformance, a_patch_of_a_complete_upload) {
   const std::string too_long =

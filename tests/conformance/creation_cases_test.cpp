@@ -137,6 +137,18 @@ TEST_P(Conformance, content_in_the_creation_that_breaks) {
   expect_stored("0123");
 }
 
+// [CREATE-36] [CORE-28] An upload of no bytes whose creation brings some is not created.
+TEST_P(Conformance, content_of_an_empty_upload) {
+  const std::string too_long =
+      "413\n!Location\n!Upload-Offset\n\nERR_UPLOAD_SIZE_EXCEEDED: upload's size exceeded\n";
+  talk({{post_content("Upload-Length: 0"), whole("hello"), too_long},
+        {post_content("Upload-Length: 0"), chunks("hello"), too_long},
+        {post_content("Upload-Length: 0"), chunks(""),
+         "201\nLocation: http://example.org/files/*\nUpload-Offset: 0"},
+        {head(), "200\nUpload-Offset: 0\nUpload-Length: 0"}});
+  expect_stored("");
+}
+
 // [CREATE-46] [HTTP-27]
 TEST_P(Conformance, content_that_is_known_to_be_too_long_creates_nothing) {
   talk({{post_content("Upload-Length: 5"), whole("0123456789"),
@@ -171,6 +183,9 @@ TEST_P(Conformance, extensions_that_are_not_built_are_refused) {
         {post_content("Upload-Length: 5" + sha1), whole("hello"), checksum},
         {post("Upload-Length: 5"), "201"},
         {patch(0) + sha1, whole("hello"), checksum},
+        {patch(0) + "\nTrailer: Upload-Checksum", chunks("hello"), checksum},
+        {patch(0) + "\nTrailer: X-Other, upload-checksum", chunks("hello"), checksum},
+        {post_content("Upload-Length: 5\nTrailer: Upload-Checksum"), chunks("hello"), checksum},
         {head(), "200\nUpload-Offset: 0"}});
 }
 
