@@ -20,6 +20,24 @@ class NoHooks final : public Hooks {
   void withdraw(HookTicket) noexcept override {}
 };
 
+// What an operator has to know. A client that goes away, or asks for what we do not have, is no trouble of
+// ours, whatever its status is.
+bool is_trouble(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::lock_timeout:
+    case ErrorCode::upload_finish_failed:
+    case ErrorCode::upload_damaged:
+    case ErrorCode::no_space:
+    case ErrorCode::store_unavailable:
+    case ErrorCode::lease_lost:
+    case ErrorCode::overloaded:
+    case ErrorCode::internal:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Awaitable<Outcome> nothing_to_do() { co_return Outcome(); }
 
 HandlerOptions checked(HandlerOptions options) {
@@ -110,8 +128,7 @@ void Handler::Impl::report(const RequestHead& head, const Response& response,
                            const Error* cause) const {
   if (!response.error) return;
   parts_.metrics->error(*response.error);
-  const bool ours = response.status >= 500;
-  const auto level = ours ? LogLevel::error : LogLevel::debug;
+  const auto level = is_trouble(*response.error) ? LogLevel::error : LogLevel::debug;
   if (!parts_.logger->enabled(level)) return;
   parts_.logger->log(level, "RequestFailed",
                      {{"method", head.method},

@@ -66,6 +66,7 @@ void PrometheusMetrics::request(std::string_view method) noexcept {
 
 void PrometheusMetrics::error(ErrorCode code) noexcept try {
   const auto& description = describe(code);
+  if (description.code.empty()) return;  // 405, which tusd's router answers before its metrics
   counters_->errors
       .Add(
           {{"status", std::to_string(description.status)}, {"code", std::string(description.code)}})

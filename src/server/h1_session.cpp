@@ -30,10 +30,9 @@ std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-ErrorCode code_for(int status) {
-  if (status == 501) return ErrorCode::not_implemented;
-  if (status == 503) return ErrorCode::server_shutdown;
-  return ErrorCode::invalid_request;
+bool is_head_request(std::string_view data) {
+  if (data.starts_with("\r\n")) data.remove_prefix(2);
+  return data.starts_with("HEAD ");
 }
 
 std::string what(std::exception_ptr thrown) {
@@ -90,7 +89,12 @@ Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
 
 void H1Session::soft_stop() {
   connection_->cancel_wait(Connection::Purpose::request);
-  if (exchange_ && !exchange_->answered()) exchange_->body().interrupt(BodyState::stopping);
+  if (!exchange_) return;
+  if (exchange_->answered()) {
+    connection_->cancel_wait(Connection::Purpose::linger);
+  } else {
+    exchange_->body().interrupt(BodyState::stopping);
+  }
 }
 
 void H1Session::hard_stop() {
@@ -120,7 +124,8 @@ Awaitable<H1Session::Next> H1Session::read_head() {
     }
   }
   for (;;) {
-    const bool begun = !input.empty();
+    // An empty line that was forgiven is not the beginning of a request.
+    const bool begun = input.size() > scanner.begin();
     auto waited = Connection::Waited::cancelled;
     if (!connection_->loop().stopping()) {
       waited = co_await connection_->wait_readable(Connection::Purpose::request,
@@ -141,8 +146,13 @@ Deadline H1Session::head_deadline(bool begun, Deadline::Point since) const {
 
 H1Session::Next H1Session::head_not_received(Connection::Waited why, bool begun) {
   if (!begun) return Next::hang_up;
-  if (why == Connection::Waited::timed_out) return reject({408, "the request took too long"});
-  return connection_->loop().stopping() ? reject({503, "shutting down"}) : Next::hang_up;
+  const auto data = connection_->input().text();
+  // Not 408: clients of uploads try again after 5xx, and take every 4xx as the end.
+  if (why == Connection::Waited::timed_out) {
+    return reject(rejection_of(ErrorCode::read_timeout), data);
+  }
+  if (!connection_->loop().stopping()) return Next::hang_up;
+  return reject(rejection_of(ErrorCode::server_shutdown), data);
 }
 
 // Nothing: more has to come.
@@ -176,10 +186,10 @@ std::optional<H1Session::Next> H1Session::receive_head(HeadScanner& scanner) {
 std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadScanner& scanner) {
   const auto found = scanner.scan(data, context_->limits);
   if (found == HeadScanner::Found::nothing_yet) return std::nullopt;
-  if (found == HeadScanner::Found::rejected) return reject(scanner.rejection());
+  if (found == HeadScanner::Found::rejected) return reject(scanner.rejection(), data);
   auto head = data.substr(scanner.begin(), scanner.end() - scanner.begin());
   auto parsed = parse_head(head, context_->limits);
-  if (!parsed) return reject(parsed.error());
+  if (!parsed) return reject(parsed.error(), head);
   ++requests_;
   parsed->head.remote_address = connection_->peer();
   parsed->head.request_id = request_id(parsed->head);
@@ -187,8 +197,9 @@ std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadS
   return Next::request;
 }
 
-H1Session::Next H1Session::reject(Rejection rejection) {
+H1Session::Next H1Session::reject(Rejection rejection, std::string_view data) {
   rejection_ = rejection;
+  rejects_head_ = is_head_request(data);
   return Next::rejected;
 }
 
@@ -210,10 +221,9 @@ std::string H1Session::request_id(const RequestHead& head) {
 Awaitable<bool> H1Session::finish_request() {
   if (!exchange_->answered()) {
     exchange_->close_afterwards();
-    const auto& error = describe(ErrorCode::internal);
-    co_await exchange_->send_final(plain_error(error.status, ErrorCode::internal, error.message));
+    co_await exchange_->send_final(plain_error(rejection_of(ErrorCode::internal)));
   }
-  if (exchange_->rest() == H1Body::Rest::small) {
+  if (exchange_->rest() == H1Body::Rest::small && !exchange_->closes()) {
     const auto deadline = Deadline::after(steady_clock::now(), drain_time);
     if (!co_await exchange_->body().drain(deadline)) exchange_->close_afterwards();
   }
@@ -224,13 +234,14 @@ Awaitable<bool> H1Session::finish_request() {
 }
 
 Awaitable<void> H1Session::send_rejection() {
-  const ResponseContext context{.date = connection_->loop().date(), .close = true};
-  const auto response =
-      plain_error(rejection_.status, code_for(rejection_.status), rejection_.message);
+  const ResponseContext context{
+      .date = connection_->loop().date(), .to_head = rejects_head_, .close = true};
+  const auto response = plain_error(rejection_);
   auto& out = connection_->loop().send_buffer();
   out.clear();
   write_head(out, response, context);
-  if (co_await connection_->send(out, response.body)) co_await linger();
+  const std::string_view body = sends_body(response, context) ? response.body : std::string_view();
+  if (co_await connection_->send(out, body)) co_await linger();
 }
 
 // Closing a socket with unread bytes in it makes the kernel send a reset, which destroys the answer on

@@ -37,7 +37,8 @@ class H1Session final : public LoopMember {
   Next head_not_received(Connection::Waited why, bool begun);
   std::optional<Next> receive_head(HeadScanner& scanner);
   std::optional<Next> scan_head(std::string_view data, HeadScanner& scanner);
-  Next reject(Rejection rejection);
+  // `data` begins with the request that is refused.
+  Next reject(Rejection rejection, std::string_view data);
   std::string request_id(const RequestHead& head);
 
   Awaitable<bool> finish_request();
@@ -50,6 +51,7 @@ class H1Session final : public LoopMember {
   std::uint64_t number_;
   std::uint64_t requests_ = 0;
   Rejection rejection_;
+  bool rejects_head_ = false;  // the refused request is a HEAD: its answer has no body
   bool registered_ = false;
   std::optional<H1Exchange> exchange_;  // the request that is being answered
 };

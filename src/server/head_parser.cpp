@@ -3,13 +3,16 @@
 #include "server/http_syntax.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/address_v6.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace tus::server {
 
@@ -52,6 +55,26 @@ class BeastHead final : public http::basic_parser<true> {
 };
 
 Refused refuse(int status, std::string_view message) { return Rejection{status, message}; }
+Refused refuse(ErrorCode code) { return rejection_of(code); }
+
+bool is_digits(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// The members of a list, white space around them left out; an empty member is one, too.
+std::vector<std::string_view> list_of(std::string_view value) {
+  std::vector<std::string_view> members;
+  for (auto comma = value.find(','); comma != std::string_view::npos; comma = value.find(',')) {
+    members.push_back(trim_blanks(value.substr(0, comma)));
+    value.remove_prefix(comma + 1);
+  }
+  members.push_back(trim_blanks(value));
+  return members;
+}
 
 // ---- in front of Beast
 
@@ -95,32 +118,44 @@ Refused check_lines(std::string_view head, const HeadLimits& limits) {
 
 // ---- behind Beast: what the fields mean together
 
-bool is_host(std::string_view host) {
-  auto digits = [](std::string_view text) {
-    return text.size() <= 5 &&
-           std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  };
-  std::string_view rest;
-  if (host.starts_with('[')) {
-    auto close = host.find(']');
-    if (close == std::string_view::npos || close == 1) return false;
-    auto address = host.substr(1, close - 1);
-    if (address.find_first_not_of("0123456789abcdefABCDEF:.vV") != std::string_view::npos) {
-      return false;
-    }
-    rest = host.substr(close + 1);
-  } else {
-    auto colon = host.find(':');
-    auto name = host.substr(0, colon);
-    constexpr std::string_view marks = "-._~!$&'()*+,;=%";
-    auto allowed = [&](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-             marks.contains(c);
-    };
-    if (name.empty() || name.size() > 255 || !std::ranges::all_of(name, allowed)) return false;
-    rest = colon == std::string_view::npos ? std::string_view() : host.substr(colon);
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  if (text.empty()) return true;  // RFC 3986 allows a colon with nothing behind it
+  std::from_chars(text.data(), text.data() + text.size(), port);
+  return text.size() <= 5 && is_digits(text) && port <= 65535;
+}
+
+bool is_registered_name(std::string_view name) {
+  constexpr std::string_view marks = "-._~!$&'()*+,;=";
+  if (name.empty() || name.size() > 255) return false;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const char c = name[at];
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (plain || marks.contains(c)) continue;
+    const bool encoded = c == '%' && at + 2 < name.size() && is_hex_digit(name[at + 1]) &&
+                         is_hex_digit(name[at + 2]);
+    if (!encoded) return false;
+    at += 2;
   }
-  return rest.empty() || (rest.starts_with(':') && digits(rest.substr(1)));
+  return true;
+}
+
+// RFC 3986 section 3.2.2. Addresses of a future version ("[v1.x]") have no meaning today.
+bool is_host(std::string_view host) {
+  auto name_end = host.find(':');
+  if (host.starts_with('[')) {
+    const auto close = host.find(']');
+    if (close == std::string_view::npos) return false;
+    const std::string address(host.substr(1, close - 1));
+    error_code ec;
+    boost::asio::ip::make_address_v6(address, ec);
+    if (ec || address.contains('%')) return false;
+    name_end = close + 1;
+    if (name_end < host.size() && host[name_end] != ':') return false;
+  } else if (!is_registered_name(host.substr(0, name_end))) {
+    return false;
+  }
+  return name_end >= host.size() || is_port(host.substr(name_end + 1));
 }
 
 Refused settle_host(RequestHead& head, bool http_1_0) {
@@ -165,15 +200,15 @@ Refused check_transfer_encoding(const RequestHead& head, bool http_1_0) {
   }
   if (head.fields.count("Transfer-Encoding") > 1) return refuse(400, "invalid Transfer-Encoding");
   std::string_view value = *head.fields.find("Transfer-Encoding");
-  if (equals_lower(value, "chunked")) return std::nullopt;
-  auto comma = value.rfind(',');
-  if (comma == std::string_view::npos) return refuse(400, "invalid Transfer-Encoding");
-  auto last = trim_blanks(value.substr(comma + 1));
-  auto before = trim_blanks(value.substr(0, comma));
-  const bool stacked = equals_lower(last, "chunked") && is_token(before) &&
-                       !equals_lower(before, "chunked") && !equals_lower(before, "identity");
-  if (stacked) return refuse(501, "transfer coding not implemented");
-  return refuse(400, "invalid Transfer-Encoding");
+  const auto codings = list_of(value);
+  if (!equals_lower(codings.back(), "chunked")) return refuse(400, "invalid Transfer-Encoding");
+  for (auto coding : std::span(codings).first(codings.size() - 1)) {
+    const auto name = trim_blanks(coding.substr(0, coding.find(';')));
+    const bool other =
+        is_token(name) && !equals_lower(name, "chunked") && !equals_lower(name, "identity");
+    if (!other) return refuse(400, "invalid Transfer-Encoding");
+  }
+  return codings.size() == 1 ? std::nullopt : refuse(ErrorCode::not_implemented);
 }
 
 Refused settle_length(RequestHead& head) {
@@ -199,6 +234,15 @@ Refused settle_framing(ParsedHead& parsed) {
   return std::nullopt;
 }
 
+// RFC 9112 section 9.3: "close" wins, also over the "keep-alive" of HTTP/1.0.
+bool asks_to_close(const RequestHead& head) {
+  return std::ranges::any_of(head.fields, [](const auto& field) {
+    return equals_lower(field.name, "connection") &&
+           std::ranges::any_of(list_of(field.value),
+                               [](auto option) { return equals_lower(option, "close"); });
+  });
+}
+
 Refused settle_expect(ParsedHead& parsed) {
   if (parsed.http_1_0) return std::nullopt;
   for (const auto& field : parsed.head.fields) {
@@ -210,6 +254,11 @@ Refused settle_expect(ParsedHead& parsed) {
 }
 
 }  // namespace
+
+Rejection rejection_of(ErrorCode code) noexcept {
+  const auto& description = describe(code);
+  return {description.status, description.message, code};
+}
 
 HeadScanner::Found HeadScanner::scan(std::string_view data, const HeadLimits& limits) noexcept {
   if (scanned_ == 0 && data.starts_with('\r')) {
@@ -270,9 +319,11 @@ std::expected<ParsedHead, Rejection> parse_head(std::string_view head, const Hea
   if (ec && ec != http::error::need_more) return std::unexpected(Rejection{400, "malformed head"});
   if (!beast.is_header_done()) return std::unexpected(Rejection{400, "malformed head"});
   parsed.http_1_0 = beast.version() == 10;
-  parsed.keep_alive = beast.keep_alive();
+  parsed.keep_alive = beast.keep_alive() && !asks_to_close(parsed.head);
 
-  if (parsed.head.method == "CONNECT") return std::unexpected(Rejection{501, "no proxy"});
+  if (parsed.head.method == "CONNECT") {
+    return std::unexpected(rejection_of(ErrorCode::not_implemented));
+  }
   if (auto refused = settle_host(parsed.head, parsed.http_1_0)) return std::unexpected(*refused);
   if (auto refused = settle_target(parsed.head)) return std::unexpected(*refused);
   if (auto refused = settle_framing(parsed)) return std::unexpected(*refused);

@@ -4,6 +4,7 @@
 // servers see two different requests in the same bytes. Pure.
 #pragma once
 
+#include <tus/error.h>
 #include <tus/message.h>
 
 #include <cstddef>
@@ -22,7 +23,11 @@ struct HeadLimits {
 struct Rejection {
   int status = 400;
   std::string_view message;
+  ErrorCode code = ErrorCode::invalid_request;
 };
+
+// With the status and the sentence that the code has everywhere.
+Rejection rejection_of(ErrorCode code) noexcept;
 
 // Finds the end of a head in bytes that arrive piece by piece.
 class HeadScanner {

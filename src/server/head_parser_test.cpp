@@ -67,17 +67,21 @@ TEST_P(HeadTable, IsAnsweredTheSameHoweverItArrives) {
 
 INSTANTIATE_TEST_SUITE_P(  // [HTTP-1]
     Host, HeadTable,
-    testing::Values(Row{start + host + "\r\n", 0}, Row{start + "\r\n", 400},
-                    Row{start + host + host + "\r\n", 400}, Row{start + "Host:\r\n\r\n", 400},
-                    Row{start + "Host: a b\r\n\r\n", 400}, Row{start + "Host: a,b\r\n\r\n", 0},
-                    Row{start + "Host: a@b\r\n\r\n", 400}, Row{start + "Host: a/b\r\n\r\n", 400},
-                    Row{start + "Host: a:80\r\n\r\n", 0}, Row{start + "Host: a:\r\n\r\n", 0},
-                    Row{start + "Host: a:8x\r\n\r\n", 400},
-                    Row{start + "Host: [::1]:80\r\n\r\n", 0},
-                    Row{start + "Host: [::1\r\n\r\n", 400}, Row{start + "Host: []\r\n\r\n", 400},
-                    Row{start + "Host: \"a\"\r\n\r\n", 400}, Row{start + "Host: a\\b\r\n\r\n", 400},
-                    Row{"GET / HTTP/1.0\r\n\r\n", 0},
-                    Row{"GET / HTTP/1.0\r\n" + host + host + "\r\n", 400}));
+    testing::Values(
+        Row{start + host + "\r\n", 0}, Row{start + "\r\n", 400},
+        Row{start + host + host + "\r\n", 400}, Row{start + "Host:\r\n\r\n", 400},
+        Row{start + "Host: a b\r\n\r\n", 400}, Row{start + "Host: a,b\r\n\r\n", 0},
+        Row{start + "Host: a@b\r\n\r\n", 400}, Row{start + "Host: a/b\r\n\r\n", 400},
+        Row{start + "Host: a:80\r\n\r\n", 0}, Row{start + "Host: a:\r\n\r\n", 0},
+        Row{start + "Host: a:8x\r\n\r\n", 400}, Row{start + "Host: a:65535\r\n\r\n", 0},
+        Row{start + "Host: a:65536\r\n\r\n", 400}, Row{start + "Host: a:123456\r\n\r\n", 400},
+        Row{start + "Host: a%41b\r\n\r\n", 0}, Row{start + "Host: a%zz\r\n\r\n", 400},
+        Row{start + "Host: a%4\r\n\r\n", 400}, Row{start + "Host: [::1]:80\r\n\r\n", 0},
+        Row{start + "Host: [::1]x\r\n\r\n", 400}, Row{start + "Host: [:::.v]\r\n\r\n", 400},
+        Row{start + "Host: [fe80::1%25lo]\r\n\r\n", 400}, Row{start + "Host: [::1\r\n\r\n", 400},
+        Row{start + "Host: []\r\n\r\n", 400}, Row{start + "Host: \"a\"\r\n\r\n", 400},
+        Row{start + "Host: a\\b\r\n\r\n", 400}, Row{"GET / HTTP/1.0\r\n\r\n", 0},
+        Row{"GET / HTTP/1.0\r\n" + host + host + "\r\n", 400}));
 
 INSTANTIATE_TEST_SUITE_P(  // [HTTP-2] [HTTP-3]
     Length, HeadTable,
@@ -117,6 +121,11 @@ INSTANTIATE_TEST_SUITE_P(  // [HTTP-2] [HTTP-4] [HTTP-5]
         Row{start + host + "Transfer-Encoding: gzip\r\n\r\n", 400},
         Row{start + host + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400},
         Row{start + host + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        Row{start + host + "Transfer-Encoding: gzip, deflate, chunked\r\n\r\n", 501},
+        Row{start + host + "Transfer-Encoding: foo;a=b, chunked\r\n\r\n", 501},
+        Row{start + host + "Transfer-Encoding: gzip,, chunked\r\n\r\n", 400},
+        Row{start + host + "Transfer-Encoding: gzip, chunked, chunked\r\n\r\n", 400},
+        Row{start + host + "Transfer-Encoding: gzip, chunked;a=b\r\n\r\n", 400},
         Row{start + host + "Transfer-Encoding: identity, chunked\r\n\r\n", 400},
         Row{start + host + "Transfer-Encoding:\r\n\r\n", 400},
         Row{start + host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
@@ -237,6 +246,9 @@ TEST(HeadParser, KeepAlive) {  // [HTTP-16] [HTTP-17]
   EXPECT_FALSE(parse(start + host + "Connection: Keep-Alive, Close\r\n\r\n").keep_alive);
   EXPECT_FALSE(parse("GET / HTTP/1.0\r\n\r\n").keep_alive);
   EXPECT_TRUE(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
+  EXPECT_FALSE(parse("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n").keep_alive);
+  EXPECT_FALSE(
+      parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: Close\r\n\r\n").keep_alive);
 }
 
 TEST(HeadParser, ExpectIsForHttp11) {  // [HTTP-21]

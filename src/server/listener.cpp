@@ -1,5 +1,7 @@
 #include "server/listener.h"
 
+#include "server/response_writer.h"
+
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,16 +23,6 @@ using boost::system::error_code;
 
 constexpr int backlog = 4096;
 constexpr std::chrono::milliseconds pause_in_trouble{20};
-constexpr std::string_view overloaded_answer =
-    "HTTP/1.1 503 Service Unavailable\r\n"
-    "Tus-Resumable: 1.0.0\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Retry-After: 5\r\n"
-    "Content-Length: 41\r\n"
-    "Connection: close\r\n\r\n"
-    "ERR_OVERLOADED: too many connections now\n";
-
 int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 bool is_shortage(const error_code& ec) {
@@ -149,8 +141,17 @@ Awaitable<void> Listener::survive(error_code ec) {
   co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
 }
 
-bool Listener::turn_one_away() noexcept {
+void Listener::write_overloaded() {
+  const ResponseContext context{.date = loops_.front()->date(), .close = true};
+  const auto response = plain_error(rejection_of(ErrorCode::overloaded));
+  overloaded_.clear();
+  write_head(overloaded_, response, context);
+  overloaded_ += response.body;
+}
+
+bool Listener::turn_one_away() noexcept try {
   if (spare_ < 0) return false;
+  write_overloaded();
   ::close(spare_);
   const int fd =
       ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -158,12 +159,14 @@ bool Listener::turn_one_away() noexcept {
     // Reading what has come spares the client a reset; what comes later is its bad luck.
     char drop[16 * 1024];
     [[maybe_unused]] auto dropped = ::recv(fd, drop, sizeof drop, MSG_DONTWAIT);
-    ::send(fd, overloaded_answer.data(), overloaded_answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::send(fd, overloaded_.data(), overloaded_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(fd, SHUT_WR);
     ::close(fd);
   }
   spare_ = open_spare();
   return fd >= 0;
+} catch (...) {
+  return false;  // no memory for the answer either
 }
 
 void Listener::close() noexcept {

@@ -39,6 +39,7 @@ class Listener {
   void hand_over(const Accepted& accepted, asio::ip::tcp::socket socket,
                  std::shared_ptr<Loop> loop) noexcept;
   Awaitable<void> survive(boost::system::error_code ec);
+  void write_overloaded();
   bool turn_one_away() noexcept;
 
   std::vector<std::shared_ptr<Loop>> loops_;
@@ -46,6 +47,7 @@ class Listener {
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   int spare_ = -1;  // given up for a moment to answer a client when there are no descriptors left
+  std::string overloaded_;
   bool closed_ = false;
   bool in_trouble_ = false;
 };

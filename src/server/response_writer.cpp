@@ -60,6 +60,10 @@ bool sends_body(const Response& response, const ResponseContext& context) noexce
 void write_head(std::string& out, const Response& response, const ResponseContext& context) {
   append_status_line(out, response.status);
   append_fields(out, response.fields);
+  if (!response.fields.find("X-Content-Type-Options")) out += "X-Content-Type-Options: nosniff\r\n";
+  if (context.to_head && !response.fields.find("Cache-Control")) {
+    out += "Cache-Control: no-store\r\n";
+  }
   out += "Date: ";
   out += context.date;
   out += "\r\n";
@@ -83,15 +87,14 @@ void write_interim(std::string& out, int status, const Fields& fields) {
   out += "\r\n";
 }
 
-Response plain_error(int status, ErrorCode code, std::string_view message) {
-  Response response(status);
+Response plain_error(const Rejection& rejection) {
+  Response response(rejection.status);
   response.fields.add("Content-Type", "text/plain; charset=utf-8");
-  response.fields.add("X-Content-Type-Options", "nosniff");
   response.fields.add("Tus-Resumable", "1.0.0");
-  if (status == 503) response.fields.add("Retry-After", "1");
-  response.body = describe(code).code;
+  if (rejection.status == 503) response.fields.add("Retry-After", "5");
+  response.body = describe(rejection.code).code;
   response.body += ": ";
-  response.body += message;
+  response.body += rejection.message;
   response.body += '\n';
   return response;
 }

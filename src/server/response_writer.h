@@ -1,7 +1,8 @@
 // Responses as bytes of HTTP/1.x.
 #pragma once
 
-#include <tus/error.h>
+#include "server/head_parser.h"
+
 #include <tus/message.h>
 
 #include <string>
@@ -22,11 +23,12 @@ bool may_have_body(int status) noexcept;
 bool sends_body(const Response& response, const ResponseContext& context) noexcept;
 
 // Appends the status line and all fields. Date, Content-Length, Connection and Transfer-Encoding among
-// response.fields are ignored, and a value that could break out of its line is left out.
+// response.fields are ignored, and a value that could break out of its line is left out. What every
+// answer carries (nosniff; no-store for HEAD) is added where it is missing.
 void write_head(std::string& out, const Response& response, const ResponseContext& context);
 void write_interim(std::string& out, int status, const Fields& fields);
 
 // An answer of the server itself: "CODE: message\n".
-Response plain_error(int status, ErrorCode code, std::string_view message);
+Response plain_error(const Rejection& rejection);
 
 }  // namespace tus::server

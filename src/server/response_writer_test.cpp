@@ -18,8 +18,8 @@ TEST(ResponseWriter, StatusFieldsDateAndLength) {  // [HTTP-30]
   response.fields.add("Tus-Resumable", "1.0.0");
   response.body = "gone\n";
   EXPECT_EQ(head_of(response, plain),
-            "HTTP/1.1 404 Not Found\r\nTus-Resumable: 1.0.0\r\nDate: Sun, 06 Nov 1994 08:49:37 "
-            "GMT\r\nContent-Length: 5\r\n\r\n");
+            "HTTP/1.1 404 Not Found\r\nTus-Resumable: 1.0.0\r\nX-Content-Type-Options: "
+            "nosniff\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\n");
   EXPECT_TRUE(sends_body(response, plain));
 }
 
@@ -43,6 +43,19 @@ TEST(ResponseWriter, HeadHasNoBody) {  // [HTTP-29]
   EXPECT_FALSE(sends_body(error, to_head));
 }
 
+TEST(ResponseWriter, WhatEveryAnswerCarriesIsThereOnce) {  // [HTTP-30] [CORE-13]
+  ResponseContext to_head = plain;
+  to_head.to_head = true;
+  EXPECT_TRUE(head_of(Response(200), to_head).contains("Cache-Control: no-store\r\n"));
+  EXPECT_FALSE(head_of(Response(200), plain).contains("Cache-Control"));
+  Response own(200);
+  own.fields.add("cache-control", "no-cache");
+  own.fields.add("x-content-type-options", "nosniff");
+  const auto text = head_of(own, to_head);
+  EXPECT_FALSE(text.contains("no-store"));
+  EXPECT_EQ(text.find("nosniff"), text.rfind("nosniff"));
+}
+
 TEST(ResponseWriter, Connection) {  // [HTTP-16] [HTTP-17]
   ResponseContext context = plain;
   context.close = true;
@@ -63,8 +76,8 @@ TEST(ResponseWriter, NothingBreaksOutOfItsLine) {
   response.fields.add("Connection", "upgrade");
   response.fields.add("Date", "never");
   EXPECT_EQ(head_of(response, plain),
-            "HTTP/1.1 200 OK\r\nGood: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: "
-            "0\r\n\r\n");
+            "HTTP/1.1 200 OK\r\nGood: 1\r\nX-Content-Type-Options: nosniff\r\nDate: Sun, 06 Nov "
+            "1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n");
 }
 
 TEST(ResponseWriter, InterimHasNoLengthAndNoDate) {  // [HTTP-29]
@@ -81,11 +94,13 @@ TEST(ResponseWriter, StatusesOfOurOwn) {
 }
 
 TEST(ResponseWriter, PlainErrorsLookLikeAllOthers) {  // [CORE-1] [HTTP-30]
-  auto response = plain_error(400, ErrorCode::invalid_request, "bare LF");
-  EXPECT_EQ(response.body, std::string(describe(ErrorCode::invalid_request).code) + ": bare LF\n");
+  auto response = plain_error({400, "bare LF"});
+  EXPECT_EQ(response.body, "ERR_INVALID_REQUEST: bare LF\n");
   EXPECT_EQ(*response.fields.find("Tus-Resumable"), "1.0.0");
-  EXPECT_EQ(*response.fields.find("X-Content-Type-Options"), "nosniff");
-  EXPECT_TRUE(plain_error(503, ErrorCode::server_shutdown, "x").fields.find("Retry-After"));
+  response = plain_error(rejection_of(ErrorCode::server_shutdown));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_TRUE(response.body.starts_with("ERR_SERVER_SHUTDOWN: request has been interrupted"));
+  EXPECT_EQ(*response.fields.find("Retry-After"), "5");
 }
 
 }  // namespace

@@ -30,18 +30,15 @@ Awaitable<void> Router::route(Exchange& exchange) const {
   const auto& head = exchange.head();
   std::string_view path(head.target);
   path = path.substr(0, path.find('?'));
+  for (const auto& mount : plain_) {
+    if (path == mount.path) return exchange.send_final(mount.responder(head));
+  }
   for (const auto& mount : mounts_) {
     if (is_below(path, mount.base_path)) return mount.function(exchange);
   }
-  return exchange.send_final(answer_plainly(head, path));
-}
-
-Response Router::answer_plainly(const RequestHead& head, std::string_view path) const {
-  for (const auto& mount : plain_) {
-    if (path == mount.path) return mount.responder(head);
-  }
-  if (path == "*") return Response(204);  // OPTIONS: is anybody there
-  return plain_error(404, ErrorCode::upload_not_found, "nothing is served at this path");
+  // OPTIONS * asks for the server as a whole.
+  if (path == "*" && !mounts_.empty()) return mounts_.back().function(exchange);
+  return exchange.send_final(plain_error(rejection_of(ErrorCode::upload_not_found)));
 }
 
 }  // namespace tus::server

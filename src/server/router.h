@@ -15,7 +15,7 @@ using RequestFunction = std::function<Awaitable<void>(Exchange&)>;
 
 class Router {
  public:
-  // Longest base path first wins; "/files/" also answers "/files".
+  // Exact paths come first, then the longest base path; "/files/" also answers "/files".
   void mount(std::string base_path, RequestFunction function);
   void mount_plain(std::string path, PlainResponder responder);
 
@@ -31,8 +31,6 @@ class Router {
     std::string path;
     PlainResponder responder;
   };
-
-  Response answer_plainly(const RequestHead& head, std::string_view path) const;
 
   std::vector<Mount> mounts_;  // longest first
   std::vector<PlainMount> plain_;

@@ -109,6 +109,23 @@ TEST_P(Requests, RefusedHeadsAreAnsweredAndClosed) {  // [HTTP-2] [HTTP-8] [HTTP
   }
 }
 
+TEST_P(Requests, RefusedHeadsOfHeadHaveNoBody) {  // [HTTP-29] [CORE-13]
+  start();
+  for (std::string wire : {"HEAD /files/x HTTP/1.1\r\n\r\n",
+                           "\r\nHEAD /files/x HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n"}) {
+    auto client = server().connect();
+    client.send(wire);
+    auto response = client.read_response("HEAD");
+    EXPECT_GE(response.status, 400);
+    EXPECT_EQ(response.field("Cache-Control"), "no-store");
+    EXPECT_EQ(client.read_to_end(), "");
+  }
+  auto client = server().connect();
+  EXPECT_EQ(
+      client.request("HEAD", "HEAD /nothing HTTP/1.1\r\nHost: h\r\n\r\n").field("Cache-Control"),
+      "no-store");
+}
+
 TEST_P(Requests, BrokenChunksEndTheBody) {  // [HTTP-9]
   start();
   for (std::string path : {"/files/x", "/pull/x"}) {
@@ -180,8 +197,16 @@ TEST_P(Requests, Routing) {
   EXPECT_EQ(client.request("GET", "GET /files HTTP/1.1\r\nHost: h\r\n\r\n").status, 200);
   EXPECT_EQ(client.request("GET", "GET /filesx HTTP/1.1\r\nHost: h\r\n\r\n").status, 404);
   EXPECT_EQ(client.request("GET", "GET http://o/files/ HTTP/1.1\r\nHost: h\r\n\r\n").status, 200);
-  EXPECT_EQ(client.request("OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
-  EXPECT_EQ(client.request("GET", "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n\r\n").status, 404);
+  // The exact path wins over a mount that it lies below.
+  EXPECT_EQ(client.request("GET", "GET /files/exact HTTP/1.1\r\nHost: h\r\n\r\n").body, "exact\n");
+  // The server as a whole is described by what is mounted.
+  auto all = client.request("OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(all.status, 200);
+  auto none = client.request("GET", "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n\r\n");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.body, "ERR_UPLOAD_NOT_FOUND: upload not found\n");
+  EXPECT_EQ(none.field("X-Content-Type-Options"), "nosniff");
+  EXPECT_NE(none.field("Date"), "");
 }
 
 TEST_P(Requests, RequestIdsAndAddresses) {

@@ -51,6 +51,14 @@ TEST_P(Stop, SoftStopAnswersWhatItInterrupts) {
   EXPECT_THROW(server().connect(), RawClientError);
 }
 
+TEST_P(Stop, DoesNotWaitForTheRestOfABodyThatWasRefused) {
+  start();
+  auto client = server().connect();
+  client.send(patch_head("/early/409", 500) + "only the beginning");
+  EXPECT_EQ(client.read_response("PATCH").status, 409);
+  EXPECT_LT(server().stop(30s), 5s);
+}
+
 TEST_P(Stop, HardStopCutsWhatDoesNotEnd) {
   start();
   auto client = server().connect();

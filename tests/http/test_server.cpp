@@ -155,6 +155,11 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
     response.body = "metrics\n";
     return response;
   });
+  server_->mount_plain("/files/exact", [](const RequestHead&) {
+    Response response(200);
+    response.body = "exact\n";
+    return response;
+  });
   auto port = server_->listen("127.0.0.1", 0);
   if (!port) throw std::runtime_error(port.error().detail());
   port_ = *port;
