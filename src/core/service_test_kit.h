@@ -34,6 +34,7 @@ struct FinishFaults {
   bool record_is_lost = false;     // finished is acknowledged and not recorded
   Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
   std::string inspect_throws_for;  // an id
+  bool can_little = false;         // neither deferred lengths nor terminations
 };
 
 class FaultyUpload final : public Upload {
@@ -81,6 +82,7 @@ class FaultyStore final : public Store {
   StoreCapabilities capabilities() const noexcept override {
     auto result = inner_->capabilities();
     result.needs_finish = true;
+    result.defer_length = result.terminate = !faults->can_little;
     return result;
   }
   Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,

@@ -210,6 +210,37 @@ TEST_F(Service, ANewcomerGivesUpAtTheLockTimeout) {  // [LOCK-4]
   EXPECT_EQ(bench.patch(path, 0, "hello").status, 204);
 }
 
+TEST_F(Service, ARequestOfAnotherVersionWaitsForNoLock) {  // [CORE-4]
+  const auto path = bench.create(11);
+  StalledPatch stalled(bench, path);
+  auto fields = Bench::patch_fields(5);
+  fields.add("Tus-Resumable", "2.0.0");
+  FakeExchange exchange(Bench::head("PATCH", path, fields), BodyScript::whole(" world"));
+  EXPECT_EQ(bench.send(exchange).status, 400) << "two versions";
+  auto head = Bench::head("PATCH", path, Bench::patch_fields(5));
+  head.fields.set("Tus-Resumable", "2.0.0");
+  FakeExchange other(head, BodyScript::whole(" world"));
+  EXPECT_EQ(bench.send(other).status, 412);
+  EXPECT_FALSE(stalled.exchange.final_response()) << "it was interrupted";
+  EXPECT_EQ(field(bench.inspect(path), "Upload-Offset"), "5");
+}
+
+TEST_F(Service, WhatAStoreCannotDoIsNotOffered) {  // [CREATE-42] [TERM-63] [TERM-66]
+  auto little = std::make_shared<FaultyStore>();
+  little->faults->can_little = true;
+  Bench other(little);
+  EXPECT_EQ(field(other.request("OPTIONS", "/files/", {}), "Tus-Extension"),
+            "creation,creation-with-upload");
+  Fields deferred;
+  deferred.add("Upload-Defer-Length", "1");
+  EXPECT_EQ(other.request("POST", "/files/", deferred).status, 501);
+  const auto path = other.create(5);
+  const auto refused = other.request("DELETE", path, {});
+  EXPECT_EQ(refused.status, 405);
+  EXPECT_EQ(field(refused, "Allow"), "OPTIONS, HEAD, PATCH");
+  EXPECT_EQ(other.inspect(path).status, 200);
+}
+
 TEST_F(Service, TwoHandlersWithStoresOfTheirOwnLiveInOneProcess) {  // [SVC-4]
   Bench other(make_memory_store());
   const auto path = bench.create(5);
