@@ -34,13 +34,9 @@ class PoolState {
     worker->wake.notify_one();
   }
 
-  void work() {
+  void work(std::span<std::byte> scratch) {
     Worker self;
-    std::unique_ptr<std::byte[]> scratch;
-    while (auto job = next(self)) {
-      if (!scratch) scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
-      job({scratch.get(), scratch_bytes});
-    }
+    while (auto job = next(self)) job(scratch);
   }
 
   void close() {
@@ -83,21 +79,15 @@ class PoolState {
 class Pool final : public BlockingPool {
  public:
   explicit Pool(unsigned threads) {
-    for (unsigned i = 0; i < std::max(threads, 1u); ++i) {
-      threads_.emplace_back([state = state_] { state->work(); });
+    try {
+      for (unsigned i = 0; i < std::max(threads, 1u); ++i) start_worker();
+    } catch (...) {
+      end();
+      throw;
     }
   }
 
-  ~Pool() override {
-    state_->close();
-    for (auto& thread : threads_) {
-      if (thread.get_id() == std::this_thread::get_id()) {
-        thread.detach();  // it ends by itself as soon as the job that holds us returns
-      } else {
-        thread.join();
-      }
-    }
-  }
+  ~Pool() override { end(); }
 
   void submit(Job job) override {
     if (!net::LoopRunners::take(job)) state_->submit(std::move(job));
@@ -108,6 +98,25 @@ class Pool final : public BlockingPool {
   }
 
  private:
+  void start_worker() {
+    // Not touched, and so not resident, before the first job that uses it.
+    auto scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
+    threads_.emplace_back([state = state_, scratch = std::move(scratch)] {
+      state->work({scratch.get(), scratch_bytes});
+    });
+  }
+
+  void end() noexcept {
+    state_->close();
+    for (auto& thread : threads_) {
+      if (thread.get_id() == std::this_thread::get_id()) {
+        thread.detach();  // it ends by itself as soon as the job that holds us returns
+      } else {
+        thread.join();
+      }
+    }
+  }
+
   std::shared_ptr<PoolState> state_ = std::make_shared<PoolState>();
   std::vector<std::thread> threads_;
 };

@@ -14,6 +14,10 @@ constexpr std::size_t scratch_bytes = 256 * 1024;
 // A job that is seen by two looks in a row blocks.
 constexpr std::chrono::milliseconds look_interval{2};
 constexpr int looks_before_sleep = 5;
+// What the page cache answers takes tens of microseconds. Once may be the kernel that gave the processor to
+// somebody else; twice in a row is a disk.
+constexpr std::chrono::microseconds quick_job{500};
+constexpr std::uint32_t slow_jobs_at_most = 2;
 // After a job that blocked, so many go to the pool before the next is tried here.
 constexpr std::uint32_t jobs_for_the_pool = 64;
 // When so many threads hang in jobs, hardly anything is tried here.
@@ -37,6 +41,7 @@ struct LoopRunners::Loop {
   // Of the thread that runs the loop.
   std::vector<BlockingPool::Job> jobs;
   std::uint32_t left_to_the_pool = 0;
+  std::uint32_t slow_jobs = 0;  // in a row
 
   std::mutex mutex;         // guards what follows
   std::uint32_t owner = 0;  // grows with every hand-over; who has an older number has lost the loop
@@ -65,9 +70,14 @@ thread_local bool job_runs = false;
 LoopRunners::LoopRunners(unsigned loops) {
   for (unsigned i = 0; i < std::max(loops, 1u); ++i) loops_.push_back(std::make_unique<Loop>());
   for (auto& loop : loops_) guards_.push_back(asio::make_work_guard(loop->context));
-  std::lock_guard lock(mutex_);
-  for (auto& loop : loops_) new_runner()->loop = loop.get();
-  watcher_ = std::thread([this] { watch(); });
+  try {
+    std::lock_guard lock(mutex_);
+    for (auto& loop : loops_) new_runner()->loop = loop.get();
+    watcher_ = std::thread([this] { watch(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 LoopRunners::~LoopRunners() {
@@ -140,7 +150,6 @@ bool LoopRunners::do_jobs(Runner& self) {
   while (!loop.jobs.empty()) {
     auto job = std::move(loop.jobs.back());
     loop.jobs.pop_back();
-    if (!self.scratch) self.scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
     {
       std::lock_guard lock(loop.mutex);
       ++loop.job_number;
@@ -148,12 +157,17 @@ bool LoopRunners::do_jobs(Runner& self) {
     }
     note_job();
     job_runs = true;
+    const auto begun = std::chrono::steady_clock::now();
     job({self.scratch.get(), scratch_bytes});
+    const bool slow = std::chrono::steady_clock::now() - begun > quick_job;
     job_runs = false;
     job = nullptr;
     std::lock_guard lock(loop.mutex);
     if (loop.owner != self.owner) return false;
     loop.in_job = false;
+    // Too short to lose the loop for it, too long for all who wait.
+    loop.slow_jobs = slow ? loop.slow_jobs + 1 : 0;
+    if (loop.slow_jobs >= slow_jobs_at_most) loop.left_to_the_pool = jobs_for_the_pool;
   }
   return true;
 }
@@ -236,6 +250,8 @@ LoopRunners::Runner* LoopRunners::new_runner() {
   runners_.push_back(std::make_unique<Runner>());
   auto* runner = runners_.back().get();
   try {
+    // Not touched, and so not resident, before the first job that uses it.
+    runner->scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
     runner->thread = std::thread([this, runner] { run(*runner); });
   } catch (...) {
     runners_.pop_back();

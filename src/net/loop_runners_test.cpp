@@ -74,6 +74,21 @@ TEST_F(LoopRunnersTest, ManyBlockedJobsDoNotHoldTheLoopOrThePool) {  // [LOOP-6]
   for (auto& job : jobs) EXPECT_TRUE(job.get());
 }
 
+// Shorter than the watcher's looks, but not quick.
+TEST_F(LoopRunnersTest, JobsThatAreAllALittleSlowGoToThePool) {  // [LOOP-9]
+  auto slow = [](Scratch) {
+    std::promise<void>().get_future().wait_for(std::chrono::milliseconds(1));
+    return std::this_thread::get_id();
+  };
+  const auto here = run(thread_of_loop());
+  int on_the_loop = 0;
+  for (int i = 0; i < 50; ++i) {
+    on_the_loop += run(run_blocking(*pool, slow, Blocking::briefly)) == here ? 1 : 0;
+  }
+  EXPECT_GT(on_the_loop, 0);
+  EXPECT_LE(on_the_loop, 4);
+}
+
 struct Unguarded {
   int inside = 0;
   int most = 0;
@@ -118,14 +133,39 @@ Awaitable<int> count_jobs(BlockingPool& pool, int jobs, std::chrono::millisecond
   co_return done;
 }
 
-// In a process of its own, which may have no more threads than it has.
-[[noreturn]] void block_without_threads() {
-  EventLoops loops(2);
-  auto pool = make_blocking_pool(1);
+void allow_no_more_threads() {
   rlimit none{0, 0};
   ::setrlimit(RLIMIT_NPROC, &none);
   // The limit is not for root.
   if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+}
+
+[[noreturn]] void start_without_threads() {
+  allow_no_more_threads();
+  int failures = 0;
+  try {
+    EventLoops loops(2);
+  } catch (const std::exception&) {
+    ++failures;
+  }
+  try {
+    make_blocking_pool(2);
+  } catch (const std::exception&) {
+    ++failures;
+  }
+  ::_exit(failures == 2 ? 0 : 2);
+}
+
+TEST(LoopRunnersDeathTest, ThreadsThatCannotBeMadeAtTheStartAreAnError) {  // [LOOP-8]
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(start_without_threads(), ::testing::ExitedWithCode(0), "");
+}
+
+// In a process of its own, which may have no more threads than it has.
+[[noreturn]] void block_without_threads() {
+  EventLoops loops(2);
+  auto pool = make_blocking_pool(1);
+  allow_no_more_threads();
   auto result = asio::co_spawn(
       loops.executors()[0], count_jobs(*pool, 3, std::chrono::milliseconds(50)), asio::use_future);
   ::_exit(result.get() == 3 ? 0 : 2);
