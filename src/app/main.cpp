@@ -10,6 +10,7 @@
 #include <exception>
 #include <pthread.h>
 #include <string_view>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
@@ -23,7 +24,16 @@ sigset_t block_stop_signals() {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error of one upload
   return signals;
+}
+
+// The soft limit of descriptors is for programs that use select(2). Go's runtime raises it, too.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void wait_for(const sigset_t& signals) {
@@ -42,7 +52,7 @@ void let_second_signal_kill(const sigset_t& signals) {
 // A store call that hangs (a dead network file system) must not keep the process for ever: what is
 // acknowledged is in the files already.
 void end_anyway_after(std::chrono::milliseconds shutdown_timeout) {
-  constexpr std::chrono::seconds for_running_store_calls{20};
+  constexpr std::chrono::seconds for_running_store_calls{30};
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(shutdown_timeout);
   ::alarm(static_cast<unsigned>((seconds + for_running_store_calls).count()));
 }
@@ -57,6 +67,7 @@ void print_start_lines(const tus::app::Config& config, const tus::app::Server& s
 
 int run(const tus::app::Config& config) {
   const auto signals = block_stop_signals();
+  raise_descriptor_limit();
   auto server = tus::app::start_server(config);
   if (!server) {
     std::fprintf(stderr, "tusd: %s\n", server.error().c_str());

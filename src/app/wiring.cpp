@@ -47,11 +47,16 @@ HttpServerOptions http_options(const Config& config) {
   return options;
 }
 
+// A client may take all of the time that a stop has. What the store has to make safe gets time of its own.
+Deadline time_for_the_store() {
+  return Deadline::after(std::chrono::steady_clock::now(), std::chrono::seconds(10));
+}
+
 Awaitable<void> stop_all(Server& server, Deadline deadline) {
   server.handler->begin_close();
   co_await server.http->stop(deadline);
-  co_await server.handler->close(deadline);
-  co_await server.store->close(deadline);
+  co_await server.handler->close(time_for_the_store());
+  co_await server.store->close(time_for_the_store());
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include "server/http_syntax.h"
 #include "server/response_writer.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <exception>
@@ -20,6 +23,7 @@ constexpr std::size_t max_request_id = 128;
 constexpr std::chrono::seconds linger_time{2};
 constexpr std::chrono::seconds drain_time{10};
 constexpr std::size_t linger_bytes = 1024 * 1024;
+constexpr unsigned most_without_waiting = 16;
 
 void append_hex(std::string& out, std::uint64_t n) {
   char digits[16];
@@ -34,6 +38,9 @@ bool is_head_request(std::string_view data) {
   if (data.starts_with("\r\n")) data.remove_prefix(2);
   return data.starts_with("HEAD ");
 }
+
+// A coroutine of its own: what it needs is not kept for every stalled upload.
+Awaitable<void> give_others_a_turn() { co_await asio::post(asio::use_awaitable); }
 
 std::string what(std::exception_ptr thrown) {
   try {
@@ -72,15 +79,27 @@ void H1Session::register_here() {
 Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
   if (session->connection_->loop().stopping()) co_return;
   session->register_here();
+  unsigned without_waiting = 0;
   for (bool goes_on = true; goes_on;) {
     std::exception_ptr thrown;
+    // Who pipelines without end must not have the loop for himself.
+    without_waiting = session->connection_->input().empty() ? 0 : without_waiting + 1;
+    if (without_waiting > most_without_waiting) {
+      without_waiting = 0;
+      co_await give_others_a_turn();
+    }
     try {
       goes_on = co_await session->read_request();
       if (goes_on) co_await session->context_->router.route(*session->exchange_);
     } catch (...) {
       thrown = std::current_exception();
     }
-    if (thrown) session->log_failure(std::move(thrown));
+    if (thrown) {
+      // Nobody knows how much of the request was read, or of its answer sent.
+      goes_on = false;
+      session->log_failure(std::move(thrown));
+      if (session->exchange_) session->exchange_->close_afterwards();
+    }
     if (session->exchange_) goes_on = co_await session->finish_request();
   }
 }
@@ -116,7 +135,7 @@ Awaitable<H1Session::Next> H1Session::read_head() {
   HeadScanner scanner;
   auto since = steady_clock::now();
   // A pipelined request may be here already.
-  if (!input.empty()) {
+  if (!input.empty() && !connection_->loop().stopping()) {
     if (auto next = scan_head(input.text(), scanner)) {
       input.consume(scanner.end());
       if (*next == Next::request) exchange_->begin();
