@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace tus::core {
 
@@ -61,13 +62,16 @@ std::shared_ptr<FinishJobs::Job> FinishJobs::start(HeldUpload held, RequestHead 
 }
 
 void FinishJobs::end(const std::shared_ptr<Job>& job) noexcept {
+  std::shared_ptr<Event> over;
   {
     std::lock_guard lock(mutex_);
     auto found = jobs_.find(job->id);
     // A later job of the same upload may have taken the place.
     if (found != jobs_.end() && found->second == job) jobs_.erase(found);
+    over = job->attempt_over;
   }
   job->done.set();
+  over->set();
 }
 
 Awaitable<void> FinishJobs::run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause) {
@@ -88,20 +92,97 @@ Awaitable<void> FinishJobs::run(std::shared_ptr<Job> job, HeldUpload held, Reque
 
 Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const RequestHead& cause) {
   auto delay = options_.finish_retry_delay;
-  for (unsigned attempt_number = 1;; ++attempt_number) {
+  unsigned attempts = 0;
+  for (auto due = parts_.clock->now();;) {
+    const auto begun = parts_.clock->now();
+    const bool counts = begun >= due;
+    if (counts) ++attempts;
     auto result = co_await caught_attempt(job, held, cause);
     if (result) co_return result;
-    log_failure(job, result.error(), attempt_number);
+    log_failure(job, result.error(), attempts);
     if (is_hopeless(result.error())) co_return result;
-    if (attempt_number >= options_.finish_attempts) {
-      auto recorded = co_await held.upload->set_finish_state(*held.lease, FinishState::abandoned,
-                                                             store_deadline());
-      if (!recorded) log_failure(job, recorded.error(), attempt_number);
+    if (counts && attempts >= options_.finish_attempts && co_await abandon(job, held, attempts)) {
       co_return fail(ErrorCode::upload_finish_failed);
     }
-    const bool stop = co_await closing_.wait(Deadline::after(parts_.clock->now(), delay));
-    if (stop) co_return fail(ErrorCode::upload_finishing);
-    delay = std::min(2 * delay, longest_retry_delay);
+    if (counts) {
+      due = Deadline::after(begun, delay).when();
+      delay = std::min(2 * delay, longest_retry_delay);
+    }
+    announce_failure(job, result.error().code());
+    if (!co_await pause(job, due)) co_return fail(ErrorCode::upload_finishing);
+  }
+}
+
+// False when it could not be recorded: then the upload goes on being finished.
+Awaitable<bool> FinishJobs::abandon(const Job& job, HeldUpload& held, unsigned attempts) {
+  auto recorded =
+      co_await held.upload->set_finish_state(*held.lease, FinishState::abandoned, store_deadline());
+  if (!recorded) log_failure(job, recorded.error(), attempts);
+  co_return recorded.has_value();
+}
+
+// False when the job has to end.
+Awaitable<bool> FinishJobs::pause(Job& job, Deadline::Point due) {
+  const auto earliest = Deadline::after(parts_.clock->now(), options_.finish_retry_delay).when();
+  for (;;) {
+    auto woken = std::make_shared<Event>();
+    auto until = due;
+    {
+      std::lock_guard lock(mutex_);
+      if (closing_ || job.gives_way) co_return false;
+      if (job.hurried) until = std::min(due, earliest);
+      job.pause = woken;
+    }
+    co_await woken->wait(Deadline::at(until));
+    std::lock_guard lock(mutex_);
+    job.pause.reset();
+    if (closing_ || job.gives_way) co_return false;
+    if (parts_.clock->now() < until) continue;
+    job.hurried = false;
+    co_return true;
+  }
+}
+
+void FinishJobs::announce_failure(Job& job, ErrorCode code) {
+  std::shared_ptr<Event> over;
+  {
+    std::lock_guard lock(mutex_);
+    job.failure = code;
+    over = std::exchange(job.attempt_over, std::make_shared<Event>());
+  }
+  over->set();
+}
+
+std::shared_ptr<Event> FinishJobs::hurry(Job& job) {
+  std::lock_guard lock(mutex_);
+  if (job.pause) {
+    job.hurried = true;
+    job.pause->set();
+  }
+  return job.attempt_over;
+}
+
+std::shared_ptr<Event> FinishJobs::next_attempt(Job& job) {
+  std::lock_guard lock(mutex_);
+  return job.attempt_over;
+}
+
+std::optional<ErrorCode> FinishJobs::failure(const Job& job) {
+  std::lock_guard lock(mutex_);
+  return job.failure;
+}
+
+void FinishJobs::give_way(Job& job) {
+  std::lock_guard lock(mutex_);
+  job.gives_way = true;
+  if (job.pause) job.pause->set();
+}
+
+void FinishJobs::begin_close() noexcept {
+  std::lock_guard lock(mutex_);
+  closing_ = true;
+  for (auto& [id, job] : jobs_) {
+    if (job->pause) job->pause->set();
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <tus/handler.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -31,12 +32,22 @@ struct HeldUpload {
 // holds the lease of its upload all the time.
 class FinishJobs {
  public:
-  struct Job {
+  class Job {
+   public:
     UploadId id;
     Event done;  // what follows is set before, and read only after
     Status result;
     std::shared_ptr<Response> hook_response;
     UploadInfo upload;
+
+   private:
+    friend class FinishJobs;
+    // Guarded by FinishJobs::mutex_.
+    std::shared_ptr<Event> attempt_over = std::make_shared<Event>();  // this one, or the next
+    std::optional<ErrorCode> failure;                                 // of the last attempt
+    std::shared_ptr<Event> pause;  // while it waits for the next attempt
+    bool hurried = false;
+    bool gives_way = false;
   };
 
   // `parts` must outlive the jobs.
@@ -49,11 +60,20 @@ class FinishJobs {
   std::shared_ptr<Job> start(HeldUpload held, RequestHead cause);
   std::size_t running() const noexcept { return group_.running(); }
 
+  // Somebody waits for it: an attempt is made now rather than at its time, though not in quick succession.
+  // It does not count as one of the attempts after which the job is given up. Set when the attempt that
+  // runs, or else the next one, is over; then failure() says how, unless the job is done.
+  std::shared_ptr<Event> hurry(Job& job);
+  std::shared_ptr<Event> next_attempt(Job& job);
+  std::optional<ErrorCode> failure(const Job& job);
+  // Somebody wants the upload gone: a job that fails now, or waits for its next attempt, ends.
+  void give_way(Job& job);
+
   // Jobs that are between two attempts, or fail from now on, end without success and stay pending.
-  void begin_close() noexcept { closing_.set(); }
+  void begin_close() noexcept;
   // Waits for running jobs; those that are between two attempts end without success and stay pending.
   Awaitable<void> close(Deadline deadline);
-  bool closing() const noexcept { return closing_.is_set(); }
+  bool closing() const noexcept { return closing_.load(); }
 
  private:
   // Forgets the job and wakes who waits for it.
@@ -62,6 +82,9 @@ class FinishJobs {
   Awaitable<Status> caught_attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> try_until_done(Job& job, HeldUpload& held, const RequestHead& cause);
+  Awaitable<bool> abandon(const Job& job, HeldUpload& held, unsigned attempts);
+  void announce_failure(Job& job, ErrorCode code);
+  Awaitable<bool> pause(Job& job, Deadline::Point due);
   void log_failure(const Job& job, const Error& error, unsigned attempt) const;
   Deadline store_deadline() const;
 
@@ -69,7 +92,7 @@ class FinishJobs {
   const HandlerParts& parts_;
   HookContext context_;
   asio::any_io_executor executor_;
-  Event closing_;
+  std::atomic<bool> closing_ = false;
   std::mutex mutex_;
   std::unordered_map<UploadId, std::shared_ptr<Job>> jobs_;
   TaskGroup group_;

@@ -149,6 +149,50 @@ TEST_F(Finishing, AnUploadThatIsBeingFinishedIsNotDeletedUnderneath) {  // [FIN-
   EXPECT_EQ(bench.inspect(path).status, 404);
 }
 
+TEST_F(Finishing, DeleteEndsAFinishThatWaitsForItsNextAttempt) {  // [FIN-20]
+  bench.options.finish_wait = 10ms;
+  bench.options.finish_retry_delay = 100'000ms;
+  store->faults->failures = 1000;
+  const auto path = bench.create(5);
+  EXPECT_EQ(bench.patch(path, 0, "hello").status, 503);
+  EXPECT_EQ(bench.request("DELETE", path, {}).status, 204);
+  EXPECT_EQ(bench.inspect(path).status, 404);
+  EXPECT_EQ(store->faults->finishes, 1);
+}
+
+TEST_F(Finishing, AFullDiskIsSaidAtOnceAndTheNextRequestTriesAgain) {  // [FIN-21]
+  bench.options.finish_retry_delay = 1ms;
+  bench.options.finish_attempts = 1000;
+  store->faults->failure = ErrorCode::no_space;
+  store->faults->failures = 1000;
+  const auto path = bench.create(5);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto full = bench.patch(path, 0, "hello");
+  EXPECT_EQ(full.status, 507);
+  EXPECT_EQ(field(full, "Upload-Offset"), "(none)");
+  EXPECT_EQ(bench.inspect(path).status, 507);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 1500ms);
+  store->faults->failures = 0;
+  EXPECT_EQ(field(bench.inspect(path), "Upload-Offset"), "5");
+}
+
+TEST_F(Finishing, AttemptsForWhoWaitsAreNotCountedAndNotInQuickSuccession) {  // [FIN-22]
+  bench.options.finish_attempts = 4;
+  bench.options.finish_wait = 60ms;
+  bench.options.finish_retry_delay = 100ms;
+  store->faults->failures = 1000;
+  const auto path = bench.create(5);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto passed = [begun] { return std::chrono::steady_clock::now() - begun; };
+  EXPECT_EQ(bench.patch(path, 0, "hello").status, 503);
+  // Due after 0, 100, 300 and 700 ms; those who wait get a try at most every 100 ms.
+  while (passed() < 550ms) EXPECT_EQ(bench.inspect(path).status, 503);
+  EXPECT_GE(store->faults->finishes, 4);
+  EXPECT_LE(store->faults->finishes, passed() / 100ms + 1);
+  store->faults->failures = 0;
+  while (bench.inspect(path).status != 200) ASSERT_LT(passed(), 10s);
+}
+
 TEST_F(Finishing, HooksHearOfItInOrder) {  // [FIN-9]
   hooks->wanted = {HookEvent::post_create, HookEvent::pre_finish, HookEvent::post_finish};
   const auto path = bench.create(5);

@@ -27,7 +27,8 @@ using tus::testing::FakeExchange;
 
 // How finishing goes wrong; shared between a store and its test.
 struct FinishFaults {
-  int failures = 0;       // the next so many finishes fail
+  int failures = 0;  // the next so many finishes fail
+  ErrorCode failure = ErrorCode::store_unavailable;
   Event* gate = nullptr;  // finishes wait for it
   int finishes = 0;       // how often the store was asked
   bool append_throws = false;
@@ -64,7 +65,7 @@ class FaultyUpload final : public Upload {
     if (faults_->gate != nullptr) co_await faults_->gate->wait(Deadline::never());
     if (faults_->failures > 0) {
       --faults_->failures;
-      co_return fail(ErrorCode::store_unavailable, "told to fail");
+      co_return fail(faults_->failure, "told to fail");
     }
     co_return co_await inner_->finish(l, d);
   }

@@ -366,7 +366,12 @@ Awaitable<Outcome> UploadService::start_finish(HeldUpload held, const RequestHea
 
 Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
   const auto deadline = Deadline::after(parts_.clock->now(), options_.finish_wait);
-  if (!co_await job->done.wait(deadline)) co_return finishing_outcome();
+  for (auto over = jobs_.hurry(*job); !job->done.is_set(); over = jobs_.next_attempt(*job)) {
+    if (!co_await over->wait(deadline)) co_return finishing_outcome();
+    if (job->done.is_set()) break;
+    // Room does not come within seconds, and the client may be the one who can make some.
+    if (jobs_.failure(*job) == ErrorCode::no_space) co_return Outcome(Error(ErrorCode::no_space));
+  }
   if (job->result) co_return Outcome(job->upload);
   if (job->result.error() == ErrorCode::upload_finishing) co_return finishing_outcome();
   co_return Outcome(job->result.error());
@@ -394,6 +399,20 @@ Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
     auto finished = co_await start_finish(std::move(*held), head);
     if (finished.error) co_return std::unexpected(std::move(finished));
     finished_here = true;
+  }
+}
+
+// An upload that goes needs no finish; one whose finish waits for its next attempt does not get it.
+Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_to_end(UploadId id) {
+  const auto deadline = Deadline::after(parts_.clock->now(), options_.finish_wait);
+  for (;;) {
+    if (auto job = jobs_.find(id)) {
+      jobs_.give_way(*job);
+      if (!co_await job->done.wait(deadline)) co_return std::unexpected(finishing_outcome());
+    }
+    auto held = co_await open_held(id, nullptr);
+    if (held) co_return std::move(*held);
+    if (!jobs_.find(id)) co_return std::unexpected(Outcome(std::move(held.error())));
   }
 }
 
@@ -457,7 +476,7 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
 
 Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request request) {
   if (!parts_.store->capabilities().terminate) co_return Outcome(Error(ErrorCode::not_implemented));
-  auto held = co_await open_settled(std::move(command.id), request.head, nullptr);
+  auto held = co_await open_to_end(std::move(command.id));
   if (!held) co_return std::move(held.error());
   auto& upload = *held->upload;
   Outcome outcome;

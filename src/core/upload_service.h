@@ -60,6 +60,7 @@ class UploadService {
   // Opens an upload that is not in the middle of a finish, joining or starting one that is due.
   Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head,
                                                              const EarlyAppend* early);
+  Awaitable<std::expected<HeldUpload, Outcome>> open_to_end(UploadId id);
   Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
   Awaitable<Outcome> append_to_finished(HeldUpload held, Request request);
   AppendCheck plain_append_check(const AppendCommand& command, const RequestHead& head) const;
