@@ -2,8 +2,9 @@
 
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers json)
-find_package(spdlog REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)
+# toml++ is used as headers, so that the server needs no library of it at run time.
+find_path(TUS_TOML_INCLUDE toml++/toml.h REQUIRED)
 if(TUS_BUILD_TESTS)
   find_package(GTest REQUIRED CONFIG)
 endif()

@@ -48,10 +48,10 @@ class TUS_EXPORT HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Before listen(). Longest base path first wins; `base_path` begins and ends with '/', and also
+  // Before listen(). The longest base path wins; `base_path` begins and ends with '/', and also
   // matches without its last '/'.
   void mount(std::string base_path, std::shared_ptr<Handler> handler);
-  // An exact path, e.g. "/metrics".
+  // An exact path, e.g. "/metrics"; comes before base paths.
   void mount_plain(std::string path, PlainResponder responder);
 
   // Listens on an address ("" or "0.0.0.0": both address families) and port (0: a free one); may be

@@ -11,9 +11,12 @@ TUS_NAMESPACE_BEGIN
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
+enum class LogKind : std::uint8_t { text, number };  // for formats that tell them apart
+
 struct LogField {
   std::string_view key;
   std::string_view value;
+  LogKind kind = LogKind::text;
 };
 
 class TUS_EXPORT Logger {

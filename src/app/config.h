@@ -1,4 +1,4 @@
-// Everything the command line can say, as values.
+// Everything an operator can say, as values.
 #pragma once
 
 #include <tus/file_store.h>
@@ -7,30 +7,52 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tus::app {
 
 enum class StoreKind : std::uint8_t { file, memory };
+enum class LockerKind : std::uint8_t { file, memory, none };
+enum class LogFormat : std::uint8_t { text, json };
 
 struct Config {
   Config() = default;
 
   std::string host = "0.0.0.0";
   std::uint16_t port = 1080;
+  std::string unix_sock;  // empty: TCP
   std::string base_path = "/files/";
-  std::string metrics_path = "/metrics";
-  bool expose_metrics = true;
+
   std::uint64_t max_size = 0;  // bytes; 0: no limit
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
+  LockerKind locker = LockerKind::file;
+  std::chrono::milliseconds lock_holder_poll{5'000};    // where polling is all there is
+  std::chrono::milliseconds lock_acquirer_poll{2'000};  // where polling is all there is
+  unsigned finish_attempts = 20;
+
   std::chrono::milliseconds network_timeout{60'000};  // 0: never
   std::chrono::milliseconds acquire_lock_timeout{20'000};
   std::chrono::milliseconds shutdown_timeout{10'000};
+  std::chrono::milliseconds request_completion_timeout{10'000};
+
   unsigned threads = 0;  // 0: one per core
   ZeroCopy zero_copy = ZeroCopy::automatic;
+
+  std::string metrics_path = "/metrics";
+  bool expose_metrics = true;
+  bool show_greeting = true;
+  bool show_startup_logs = true;
   bool verbose = false;
+  LogFormat log_format = LogFormat::text;
+
+  std::string config_file;
+  std::string generate;  // what to print instead of serving: "man", "bash", ...
+  bool check_config = false;
   bool show_version = false;
   bool show_help = false;
+
+  std::vector<std::string> warnings;  // for the log; a sentence each
 };
 
 }  // namespace tus::app

@@ -1,7 +1,7 @@
-// The command line: one table from which parsing and -help are made.
+// The command line.
 #pragma once
 
-#include "app/config.h"
+#include "app/settings.h"
 
 #include <expected>
 #include <span>
@@ -10,11 +10,9 @@
 
 namespace tus::app {
 
-// `args` without the program's name. Accepts Go's forms (-f v, -f=v, --f=v, -bool, -bool=false) and
-// "-bool false". The error is one sentence that names the flag and says why.
-std::expected<Config, std::string> parse_flags(std::span<const std::string_view> args);
-
-// The text of -help.
-std::string flags_help();
+// `args` without the program's name. Accepts Go's forms (-f v, -f=v, --f=v, -bool, -bool=false, and -- as the
+// end of the flags) and "-bool false". The error is one sentence that names the flag and says why.
+std::expected<Settings, std::string> read_flags(std::span<const Flag> table,
+                                                std::span<const std::string_view> args);
 
 }  // namespace tus::app

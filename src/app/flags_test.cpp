@@ -1,10 +1,12 @@
 #include "app/flags.h"
 
+#include "app/configure.h"
 #include "app/flag_values.h"
 #include "app/start_lines.h"
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -15,14 +17,14 @@ using namespace std::chrono_literals;
 using Args = std::vector<std::string_view>;
 
 Config parsed(const Args& args) {
-  auto config = parse_flags(args);
+  auto config = configure(args, {});
   EXPECT_TRUE(config.has_value()) << config.error();
   return config.value_or(Config());
 }
 
 std::string complaint(const Args& args) {
-  auto config = parse_flags(args);
-  EXPECT_FALSE(config.has_value());
+  auto config = configure(args, {});
+  EXPECT_FALSE(config.has_value()) << args[0];
   return config ? "" : config.error();
 }
 
@@ -37,9 +39,46 @@ TEST(Flags, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.max_size, 0u);
 }
 
+// What the table calls the default is what comes out when nothing is said. [FLAG-10]
+TEST(Flags, TheTablesDefaultsAreTheRealOnes) {
+  const auto table = make_flag_table();
+  for (const auto& flag : table) {
+    if (flag.set == nullptr || flag.standard.empty()) continue;
+    Config changed;
+    EXPECT_EQ(flag.set(changed, flag.standard), "") << flag.name;
+    const Config untouched;
+    EXPECT_EQ(changed.port, untouched.port) << flag.name;
+    EXPECT_EQ(changed.host, untouched.host) << flag.name;
+    EXPECT_EQ(changed.base_path, untouched.base_path) << flag.name;
+    EXPECT_EQ(changed.max_size, untouched.max_size) << flag.name;
+    EXPECT_EQ(changed.store, untouched.store) << flag.name;
+    EXPECT_EQ(changed.files.directory, untouched.files.directory) << flag.name;
+    EXPECT_EQ(changed.files.fsync, untouched.files.fsync) << flag.name;
+    EXPECT_EQ(changed.files.dir_perms, untouched.files.dir_perms) << flag.name;
+    EXPECT_EQ(changed.files.file_perms, untouched.files.file_perms) << flag.name;
+    EXPECT_EQ(changed.locker, untouched.locker) << flag.name;
+    EXPECT_EQ(changed.lock_holder_poll, untouched.lock_holder_poll) << flag.name;
+    EXPECT_EQ(changed.lock_acquirer_poll, untouched.lock_acquirer_poll) << flag.name;
+    EXPECT_EQ(changed.finish_attempts, untouched.finish_attempts) << flag.name;
+    EXPECT_EQ(changed.network_timeout, untouched.network_timeout) << flag.name;
+    EXPECT_EQ(changed.acquire_lock_timeout, untouched.acquire_lock_timeout) << flag.name;
+    EXPECT_EQ(changed.shutdown_timeout, untouched.shutdown_timeout) << flag.name;
+    EXPECT_EQ(changed.request_completion_timeout, untouched.request_completion_timeout)
+        << flag.name;
+    EXPECT_EQ(changed.threads, untouched.threads) << flag.name;
+    EXPECT_EQ(changed.zero_copy, untouched.zero_copy) << flag.name;
+    EXPECT_EQ(changed.metrics_path, untouched.metrics_path) << flag.name;
+    EXPECT_EQ(changed.expose_metrics, untouched.expose_metrics) << flag.name;
+    EXPECT_EQ(changed.show_greeting, untouched.show_greeting) << flag.name;
+    EXPECT_EQ(changed.show_startup_logs, untouched.show_startup_logs) << flag.name;
+    EXPECT_EQ(changed.verbose, untouched.verbose) << flag.name;
+    EXPECT_EQ(changed.log_format, untouched.log_format) << flag.name;
+  }
+}
+
 TEST(Flags, TakesEveryFormOfGo) {  // [FLAG-1]
-  for (const Args& args :
-       {Args{"-port", "99"}, Args{"-port=99"}, Args{"--port=99"}, Args{"--port", "99"}}) {
+  for (const Args& args : {Args{"-port", "99"}, Args{"-port=99"}, Args{"--port=99"},
+                           Args{"--port", "99"}, Args{"-port", "99", "--"}}) {
     EXPECT_EQ(parsed(args).port, 99) << args[0];
   }
   EXPECT_FALSE(parsed({"-expose-metrics=false"}).expose_metrics);
@@ -48,6 +87,10 @@ TEST(Flags, TakesEveryFormOfGo) {  // [FLAG-1]
   const auto both = parsed({"-verbose", "-port", "7"});
   EXPECT_TRUE(both.verbose);
   EXPECT_EQ(both.port, 7);
+  EXPECT_EQ(complaint({"--", "-port"}), "unexpected argument \"-port\"");
+  EXPECT_EQ(complaint({"-"}), "unexpected argument \"-\"");
+  EXPECT_EQ(complaint({"-=x"}), "unexpected argument \"-=x\"");
+  EXPECT_EQ(parsed({"-port=1", "-port=2"}).port, 2);
 }
 
 TEST(Flags, AliasesMeanTheSame) {
@@ -70,7 +113,7 @@ TEST(Flags, PermsAreOctal) {
 }
 
 TEST(Flags, WhatIsWrongIsNamed) {  // [FLAG-2]
-  EXPECT_EQ(complaint({"-nope"}), "flag provided but not defined: -nope");
+  EXPECT_EQ(complaint({"-nonesuch"}), "flag provided but not defined: -nonesuch");
   EXPECT_EQ(complaint({"-port"}), "flag needs an argument: -port");
   EXPECT_EQ(complaint({"stray"}), "unexpected argument \"stray\"");
   EXPECT_EQ(complaint({"-port", "70000"}),
@@ -79,18 +122,98 @@ TEST(Flags, WhatIsWrongIsNamed) {  // [FLAG-2]
        {Args{"-port", "-1"}, Args{"-port", "+1"}, Args{"-max-size", "1k"}, Args{"-fsync", "maybe"},
         Args{"-store", "s3"}, Args{"-dir-perms", "999"}, Args{"-network-timeout", "10"},
         Args{"-expose-metrics=perhaps"}, Args{"-base-path", "/a b/"}, Args{"-upload-dir", ""},
-        Args{"-max-size", "9223372036854775808"}}) {
+        Args{"-max-size", "9223372036854775808"}, Args{"-locker", "redis"},
+        Args{"-log-format", "xml"}, Args{"-threads", "1025"}, Args{"-finish-attempts", "0"},
+        Args{"-disable-cors=perhaps"}}) {
     EXPECT_NE(complaint(args).find("invalid value"), std::string::npos) << args[0];
   }
 }
 
-TEST(Flags, HelpNamesEveryFlagOnce) {
-  const auto text = flags_help();
+TEST(Flags, TheNearestKnownFlagIsSuggested) {  // [FLAG-4]
+  EXPECT_EQ(complaint({"-prot", "1"}), "flag provided but not defined: -prot; did you mean -port?");
+  EXPECT_EQ(complaint({"--uplod-dir=x"}),
+            "flag provided but not defined: -uplod-dir; did you mean -upload-dir?");
+  EXPECT_EQ(complaint({"-generat"}).find("-generate"), std::string::npos) << "a hidden one";
+}
+
+TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
+  EXPECT_EQ(complaint({"-s3-bucket", "b"}),
+            "flag -s3-bucket: this build of tusd cannot store uploads in S3");
+  EXPECT_EQ(complaint({"-hooks-plugin=x"}),
+            "flag -hooks-plugin: this build of tusd cannot load Go plugins, and none will");
+  for (const Args& args :
+       {Args{"-behind-proxy"}, Args{"-hooks-dir", "h"}, Args{"-tls-certificate=x"},
+        Args{"-cors-allow-origin=.*"}, Args{"-cors-max-age=86400"}, Args{"-store-size=1"},
+        Args{"-expire-after=1h"}, Args{"-disable-termination"}, Args{"-azure-storage=c"},
+        Args{"-gcs-bucket=b"}, Args{"-hooks-http-retry", "4"}, Args{"-tls-mode=tls13"},
+        Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
+    EXPECT_NE(complaint(args).find("this build of tusd cannot "), std::string::npos) << args[0];
+  }
+}
+
+TEST(Flags, AValueThatAsksForNothingIsNotRefused) {  // [FLAG-5]
+  EXPECT_TRUE(parsed({"-behind-proxy=false", "-disable-cors=false", "-disable-termination", "false",
+                      "-s3-bucket=", "-hooks-http-retry=3", "-expire-after=0s", "-store-size=0",
+                      "-progress-hooks-interval", "1000ms", "-tls-mode=tls12", "-hooks-plugin="})
+                  .warnings.empty());
+  // What is not there is switched off.
+  EXPECT_TRUE(
+      parsed({"-disable-cors", "-disable-download", "-disable-concatenation"}).warnings.empty());
+}
+
+TEST(Flags, ProfilesOfGoAreAcceptedWithAWarning) {  // [FLAG-5]
+  const auto config = parsed({"-expose-pprof", "-pprof-path=/p", "-pprof-block-profile-rate=0"});
+  ASSERT_EQ(config.warnings.size(), 2u);
+  EXPECT_EQ(config.warnings[0],
+            "flag -expose-pprof: this build of tusd cannot profile itself as Go programs do, the "
+            "option changes nothing");
+}
+
+TEST(Flags, EveryRowIsComplete) {
+  const auto table = make_flag_table();
+  std::set<std::string_view> names;
+  for (const auto& flag : table) {
+    for (const auto name : names_of(flag)) EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_FALSE(flag.help.empty()) << flag.name;
+    EXPECT_EQ(flag.set != nullptr, flag.support == FlagSupport::works) << flag.name;
+    EXPECT_EQ(flag.value.empty(), flag.kind == FlagKind::boolean) << flag.name;
+    const bool explained =
+        flag.support == FlagSupport::works || flag.support == FlagSupport::already;
+    EXPECT_EQ(flag.lacks.empty(), explained) << flag.name;
+    for (const auto choice : choices_of(flag)) {
+      Config config;
+      if (flag.set != nullptr) EXPECT_EQ(flag.set(config, choice), "") << flag.name << choice;
+    }
+  }
+}
+
+// The command line of Go's tusd, version 2, as its source lists it. [FLAG-6]
+TEST(Flags, EveryFlagOfGosServerIsKnown) {
+  const auto table = make_flag_table();
   for (std::string_view name :
-       {"-host ", "-port ", "-upload-dir, -dir ", "-base-path ", "-max-size ", "-network-timeout ",
-        "-timeout ", "-threads ", "-fsync ", "-store "}) {
-    const auto first = text.find("  " + std::string(name));
-    EXPECT_NE(first, std::string::npos) << name;
+       {"host", "port", "unix-sock", "base-path", "behind-proxy", "enable-h2c", "tls-certificate",
+        "tls-key", "tls-mode", "enable-experimental-protocol", "disable-download",
+        "disable-termination", "disable-concatenation", "max-size", "disable-cors",
+        "cors-allow-origin", "cors-allow-credentials", "cors-allow-methods", "cors-allow-headers",
+        "cors-max-age", "cors-expose-headers", "upload-dir", "dir-perms", "file-perms",
+        "filelock-holder-poll-interval", "filelock-acquirer-poll-interval", "s3-bucket",
+        "s3-object-prefix", "s3-endpoint", "s3-part-size", "s3-min-part-size",
+        "s3-max-buffered-parts", "s3-disable-content-hashes", "s3-disable-ssl",
+        "s3-concurrent-part-uploads", "s3-transfer-acceleration", "s3-log-api-calls", "gcs-bucket",
+        "gcs-object-prefix", "azure-storage", "azure-container-access-type",
+        "azure-blob-access-tier", "azure-object-prefix", "azure-endpoint", "hooks-enabled-events",
+        "progress-hooks-interval", "hooks-dir", "hooks-http", "hooks-http-forward-headers",
+        "hooks-http-retry", "hooks-http-backoff", "hooks-http-timeout", "hooks-http-size-limit",
+        "hooks-grpc", "hooks-grpc-retry", "hooks-grpc-backoff", "hooks-grpc-secure",
+        "hooks-grpc-server-tls-certificate", "hooks-grpc-client-tls-certificate",
+        "hooks-grpc-client-tls-key", "hooks-grpc-forward-headers", "hooks-plugin", "expose-metrics",
+        "metrics-path", "expose-pprof", "pprof-path", "pprof-block-profile-rate",
+        "pprof-mutex-profile-rate", "show-greeting", "show-startup-logs", "version", "verbose",
+        "log-format", "network-timeout", "shutdown-timeout", "acquire-lock-timeout",
+        "request-completion-timeout",
+        // and of version 1, as far as scripts still use it
+        "dir", "timeout", "store-size"}) {
+    EXPECT_NE(find_flag(table, name), nullptr) << name;
   }
 }
 

@@ -1,4 +1,5 @@
-#include "app/flags.h"
+#include "app/configure.h"
+#include "app/flag_docs.h"
 #include "app/start_lines.h"
 #include "app/wiring.h"
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <pthread.h>
+#include <string>
 #include <string_view>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -73,7 +75,7 @@ int run(const tus::app::Config& config) {
     std::fprintf(stderr, "tusd: %s\n", server.error().c_str());
     return 1;
   }
-  print_start_lines(config, *server);
+  if (config.show_startup_logs) print_start_lines(config, *server);
   wait_for(signals);
   let_second_signal_kill(signals);
   end_anyway_after(config.shutdown_timeout);
@@ -81,24 +83,39 @@ int run(const tus::app::Config& config) {
   return 0;
 }
 
+// What is printed instead of serving; mostly nothing.
+std::string text_asked_for(const tus::app::Config& config) {
+  if (config.show_version) return "Version: " + std::string(tus::version()) + "\n";
+  if (config.show_help) return tus::app::flags_help(tus::app::make_flag_table());
+  return tus::app::generate(config.generate, tus::app::make_flag_table());
+}
+
+int check(const tus::app::Config& config) {
+  for (const auto& warning : config.warnings) std::printf("warning: %s\n", warning.c_str());
+  if (const auto obstacle = tus::app::find_obstacle(config)) {
+    std::fprintf(stderr, "tusd: %s\n", obstacle->c_str());
+    return 2;
+  }
+  std::puts("configuration is valid");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   const std::vector<std::string_view> args(argv + 1, argv + argc);
-  const auto config = tus::app::parse_flags(args);
+  std::vector<std::string_view> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  const auto config = tus::app::configure(args, environment);
   if (!config) {
     std::fprintf(stderr, "tusd: %s\nRun tusd -help for all flags.\n", config.error().c_str());
     return 2;
   }
-  if (config->show_version) {
-    std::printf("Version: %.*s\n", static_cast<int>(tus::version().size()), tus::version().data());
+  if (const auto text = text_asked_for(*config); !text.empty()) {
+    std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (config->show_help) {
-    std::fputs(tus::app::flags_help().c_str(), stdout);
-    return 0;
-  }
-  return run(*config);
+  return config->check_config ? check(*config) : run(*config);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "tusd: %s\n", error.what());
   return 1;

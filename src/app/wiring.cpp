@@ -1,5 +1,6 @@
 #include "app/wiring.h"
 
+#include "app/greeting.h"
 #include "app/stderr_logger.h"
 #include "metrics/prometheus_metrics.h"
 
@@ -37,6 +38,7 @@ HandlerOptions handler_options(const Config& config) {
   options.base_path = config.base_path;
   options.max_size = config.max_size;
   options.acquire_lock_timeout = config.acquire_lock_timeout;
+  options.finish_attempts = config.finish_attempts;
   return options;
 }
 
@@ -45,6 +47,15 @@ HttpServerOptions http_options(const Config& config) {
   options.network_timeout = config.network_timeout;
   options.zero_copy = config.zero_copy;
   return options;
+}
+
+std::shared_ptr<Logger> make_logger(const Config& config) {
+  auto logger = make_stderr_logger(
+      {.lowest = config.verbose ? LogLevel::debug : LogLevel::info, .format = config.log_format});
+  for (const auto& warning : config.warnings) {
+    logger->log(LogLevel::warn, "ConfigurationWarning", {{"cause", warning}});
+  }
+  return logger;
 }
 
 // A client may take all of the time that a stop has. What the store has to make safe gets time of its own.
@@ -65,7 +76,7 @@ std::expected<Server, std::string> start_server(const Config& config) {
   Server server;
   auto clock = std::make_shared<SystemClock>();
   auto metrics = std::make_shared<metrics::PrometheusMetrics>();
-  server.logger = make_stderr_logger(config.verbose ? LogLevel::debug : LogLevel::info);
+  server.logger = make_logger(config);
   server.pool = make_blocking_pool(std::max(pool_threads_at_least, 2 * loop_count(config)));
   auto store = make_store(config, server, clock);
   if (!store) return std::unexpected(std::move(store.error()));
@@ -88,6 +99,11 @@ std::expected<Server, std::string> start_server(const Config& config) {
   if (config.expose_metrics) {
     server.http->mount_plain(config.metrics_path,
                              [metrics](const RequestHead& head) { return metrics->respond(head); });
+  }
+  // At the root there are uploads, or there is nothing to point to.
+  if (config.show_greeting && config.base_path != "/") {
+    server.http->mount_plain(
+        "/", [path = config.base_path](const RequestHead& head) { return greet(head, path); });
   }
   auto port = server.http->listen(config.host, config.port);
   if (!port) return std::unexpected(port.error().detail());

@@ -2,6 +2,7 @@
 
 #include "core/caught.h"
 #include "core/hook_calls.h"
+#include "core/request_log.h"
 
 #include <algorithm>
 #include <chrono>
@@ -99,9 +100,10 @@ Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const R
     if (counts) ++attempts;
     auto result = co_await caught_attempt(job, held, cause);
     if (result) co_return result;
-    log_failure(job, result.error(), attempts);
+    log_failure(job, cause, result.error(), attempts);
     if (is_hopeless(result.error())) co_return result;
-    if (counts && attempts >= options_.finish_attempts && co_await abandon(job, held, attempts)) {
+    if (counts && attempts >= options_.finish_attempts &&
+        co_await abandon(job, held, cause, attempts)) {
       co_return fail(ErrorCode::upload_finish_failed);
     }
     if (counts) {
@@ -114,10 +116,11 @@ Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const R
 }
 
 // False when it could not be recorded: then the upload goes on being finished.
-Awaitable<bool> FinishJobs::abandon(const Job& job, HeldUpload& held, unsigned attempts) {
+Awaitable<bool> FinishJobs::abandon(const Job& job, HeldUpload& held, const RequestHead& cause,
+                                    unsigned attempts) {
   auto recorded =
       co_await held.upload->set_finish_state(*held.lease, FinishState::abandoned, store_deadline());
-  if (!recorded) log_failure(job, recorded.error(), attempts);
+  if (!recorded) log_failure(job, cause, recorded.error(), attempts);
   co_return recorded.has_value();
 }
 
@@ -221,7 +224,7 @@ Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestH
   }
   happened(context_, std::move(*ticket));
   parts_.metrics->upload_finished();
-  log_upload(context_, "UploadFinished", upload.info(), cause);
+  log_upload(parts_, "UploadFinished", upload.info(), cause);
   co_return done;
 }
 
@@ -229,13 +232,18 @@ Deadline FinishJobs::store_deadline() const {
   return Deadline::after(parts_.clock->now(), options_.store_timeout);
 }
 
-void FinishJobs::log_failure(const Job& job, const Error& error, unsigned attempt_number) const {
+void FinishJobs::log_failure(const Job& job, const RequestHead& cause, const Error& error,
+                             unsigned attempt_number) const {
   const auto number = std::to_string(attempt_number);
   parts_.logger->log(LogLevel::error, "FinishFailed",
                      {{"id", job.id.str()},
                       {"error", describe(error.code()).code},
                       {"cause", error.detail()},
-                      {"attempt", number}});
+                      {"attempt", number, LogKind::number},
+                      {"method", cause.method},
+                      {"path", cause.target},
+                      {"remote", cause.remote_address},
+                      {"requestId", cause.request_id}});
 }
 
 Awaitable<void> FinishJobs::close(Deadline deadline) {

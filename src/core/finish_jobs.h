@@ -82,10 +82,12 @@ class FinishJobs {
   Awaitable<Status> caught_attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> try_until_done(Job& job, HeldUpload& held, const RequestHead& cause);
-  Awaitable<bool> abandon(const Job& job, HeldUpload& held, unsigned attempts);
+  Awaitable<bool> abandon(const Job& job, HeldUpload& held, const RequestHead& cause,
+                          unsigned attempts);
   void announce_failure(Job& job, ErrorCode code);
   Awaitable<bool> pause(Job& job, Deadline::Point due);
-  void log_failure(const Job& job, const Error& error, unsigned attempt) const;
+  void log_failure(const Job& job, const RequestHead& cause, const Error& error,
+                   unsigned attempt) const;
   Deadline store_deadline() const;
 
   const HandlerOptions& options_;

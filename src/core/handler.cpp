@@ -1,3 +1,4 @@
+#include "core/request_log.h"
 #include "core/upload_service.h"
 #include "protocol/tus_v1.h"
 
@@ -20,22 +21,13 @@ class NoHooks final : public Hooks {
   void withdraw(HookTicket) noexcept override {}
 };
 
-// What an operator has to know. A client that goes away, or asks for what we do not have, is no trouble of
-// ours, whatever its status is.
-bool is_trouble(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::lock_timeout:
-    case ErrorCode::upload_finish_failed:
-    case ErrorCode::upload_damaged:
-    case ErrorCode::no_space:
-    case ErrorCode::store_unavailable:
-    case ErrorCode::lease_lost:
-    case ErrorCode::overloaded:
-    case ErrorCode::internal:
-      return true;
-    default:
-      return false;
-  }
+// Of the upload that a request was about, as far as there is one.
+std::string_view id_of(const Command& command, const Outcome& outcome) {
+  if (outcome.upload) return outcome.upload->id.str();
+  if (auto* append = std::get_if<AppendCommand>(&command)) return append->id.str();
+  if (auto* inspect = std::get_if<InspectCommand>(&command)) return inspect->id.str();
+  if (auto* end = std::get_if<TerminateCommand>(&command)) return end->id.str();
+  return {};
 }
 
 Awaitable<Outcome> nothing_to_do() { co_return Outcome(); }
@@ -86,7 +78,9 @@ class Handler::Impl {
 
  private:
   Awaitable<Outcome> carry_out(const Command& command, Exchange& exchange);
-  void report(const RequestHead& head, const Response& response, const Error* cause) const;
+  // `id` may be empty, `cause` nullptr.
+  void report(const RequestHead& head, std::string_view id, const Response& response,
+              const Error* cause) const;
 
   HandlerOptions options_;
   HandlerParts parts_;
@@ -97,9 +91,10 @@ class Handler::Impl {
 Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   const auto& head = exchange.head();
   parts_.metrics->request(protocol::effective_method(head));
+  core::log_request(parts_, head);
   auto planned = protocol_.plan(head);
   if (!planned) {
-    report(head, planned.error(), nullptr);
+    report(head, "", planned.error(), nullptr);
     co_await exchange.send_final(std::move(planned.error()));
     co_return;
   }
@@ -110,7 +105,7 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
     outcome = Outcome(Error(ErrorCode::internal, error.what()));
   }
   auto response = protocol_.render(head, *planned, outcome);
-  report(head, response, outcome.error ? &*outcome.error : nullptr);
+  report(head, id_of(*planned, outcome), response, outcome.error ? &*outcome.error : nullptr);
   co_await exchange.send_final(std::move(response));
 }
 
@@ -124,19 +119,13 @@ Awaitable<Outcome> Handler::Impl::carry_out(const Command& command, Exchange& ex
   return nothing_to_do();
 }
 
-void Handler::Impl::report(const RequestHead& head, const Response& response,
+void Handler::Impl::report(const RequestHead& head, std::string_view id, const Response& response,
                            const Error* cause) const {
-  if (!response.error) return;
-  parts_.metrics->error(*response.error);
-  const auto level = is_trouble(*response.error) ? LogLevel::error : LogLevel::debug;
-  if (!parts_.logger->enabled(level)) return;
-  parts_.logger->log(level, "RequestFailed",
-                     {{"method", head.method},
-                      {"path", head.target},
-                      {"error", describe(*response.error).code},
-                      {"cause", cause != nullptr ? std::string_view(cause->detail()) : ""},
-                      {"remote", head.remote_address},
-                      {"requestId", head.request_id}});
+  if (response.error) {
+    parts_.metrics->error(*response.error);
+    core::log_error(parts_, head, id, response, cause);
+  }
+  core::log_response(parts_, head, id, response);
 }
 
 Handler::Handler(HandlerOptions options, HandlerParts parts, asio::any_io_executor background)

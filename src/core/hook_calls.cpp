@@ -1,6 +1,5 @@
 #include "core/hook_calls.h"
 
-#include <string>
 #include <utility>
 
 namespace tus::core {
@@ -43,16 +42,6 @@ void happened(HookContext context, HookTicket ticket) noexcept {
 
 void withdraw(HookContext context, HookTicket ticket) noexcept {
   if (!ticket.value.empty()) context.parts.hooks->withdraw(std::move(ticket));
-}
-
-void log_upload(HookContext context, std::string_view event, const UploadInfo& upload,
-                const RequestHead& cause) noexcept {
-  const auto& logger = *context.parts.logger;
-  if (!logger.enabled(LogLevel::info)) return;
-  const auto size = upload.length ? std::to_string(*upload.length) : std::string("deferred");
-  context.parts.logger->log(
-      LogLevel::info, event,
-      {{"id", upload.id.str()}, {"size", size}, {"requestId", cause.request_id}});
 }
 
 }  // namespace tus::core

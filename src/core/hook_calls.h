@@ -1,11 +1,10 @@
-// The places where the service talks to hooks, and what is counted and logged with them.
+// The places where the service talks to hooks.
 #pragma once
 
 #include <tus/handler.h>
 
 #include <memory>
 #include <optional>
-#include <string_view>
 
 namespace tus::core {
 
@@ -26,9 +25,5 @@ Awaitable<Result<HookTicket>> promise_hook(HookContext context, HookEvent event,
                                            const UploadInfo& upload, const RequestHead& cause);
 void happened(HookContext context, HookTicket ticket) noexcept;
 void withdraw(HookContext context, HookTicket ticket) noexcept;
-
-// One line in the log per change of an upload; `event` as in Logger::log.
-void log_upload(HookContext context, std::string_view event, const UploadInfo& upload,
-                const RequestHead& cause) noexcept;
 
 }  // namespace tus::core

@@ -3,6 +3,7 @@
 #include "core/caught.h"
 #include "core/id_generator.h"
 #include "core/limited_source.h"
+#include "core/request_log.h"
 
 #include <algorithm>
 #include <array>
@@ -167,6 +168,10 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
   } else {
     take_buffered(request.body, first->size());
     parts_.metrics->bytes_received(first->size());
+    if (!first->empty()) {
+      log_chunk_start(parts_, held->upload->info(), request.head, 0);
+      log_chunk_end(parts_, held->upload->info(), request.head, first->size());
+    }
     if (held->upload->info().has_all_bytes()) {
       outcome = co_await complete(std::move(*held), request.head);
     } else {
@@ -214,7 +219,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   happened(context_, std::move(*ticket));
   held.upload = std::move(*upload);
   parts_.metrics->upload_created();
-  log_upload(context_, "UploadCreated", held.upload->info(), request.head);
+  log_upload(parts_, "UploadCreated", held.upload->info(), request.head);
   co_return held;
 }
 
@@ -230,7 +235,10 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   HeldUpload held = std::move(*opened);
   if (held.appended) {
     auto moved = std::move(*held.appended);
-    parts_.metrics->bytes_received(moved.safe_offset - command.offset);
+    const auto bytes = moved.safe_offset - command.offset;
+    parts_.metrics->bytes_received(bytes);
+    log_chunk_start(parts_, held.upload->info(), request.head, command.offset);
+    log_chunk_end(parts_, held.upload->info(), request.head, bytes);
     co_return co_await received(std::move(held), request, std::move(moved), ErrorCode::internal);
   }
 
@@ -309,7 +317,11 @@ Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
   moved.safe_offset = held.upload->info().offset;
   moved.body = BodyState::complete;
   const auto start = moved.safe_offset;
-  if (request.head.has_body) moved = co_await move_body(held, request, limit.allowance);
+  if (request.head.has_body) {
+    log_chunk_start(parts_, held.upload->info(), request.head, start);
+    moved = co_await move_body(held, request, limit.allowance);
+    log_chunk_end(parts_, held.upload->info(), request.head, moved.safe_offset - start);
+  }
   parts_.metrics->bytes_received(moved.safe_offset - start);
   co_return co_await received(std::move(held), request, std::move(moved), limit.excess);
 }
@@ -346,7 +358,7 @@ Awaitable<Outcome> UploadService::complete(HeldUpload held, const RequestHead& h
   const auto& info = held.upload->info();
   if (!info.finished()) co_return co_await start_finish(std::move(held), head);
   parts_.metrics->upload_finished();
-  log_upload(context_, "UploadFinished", info, head);
+  log_upload(parts_, "UploadFinished", info, head);
   co_return Outcome(info);
 }
 
@@ -501,7 +513,7 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
   }
   happened(context_, std::move(*ticket));
   parts_.metrics->upload_terminated();
-  log_upload(context_, "UploadTerminated", upload.info(), request.head);
+  log_upload(parts_, "UploadTerminated", upload.info(), request.head);
   co_return outcome;
 }
 

@@ -253,6 +253,7 @@ Awaitable<bool> H1Session::finish_request() {
 }
 
 Awaitable<void> H1Session::send_rejection() {
+  log_rejection();
   const ResponseContext context{
       .date = connection_->loop().date(), .to_head = rejects_head_, .close = true};
   const auto response = plain_error(rejection_);
@@ -283,11 +284,25 @@ Awaitable<void> H1Session::linger() {
   co_await connection_->wait_gone(deadline);
 }
 
+void H1Session::log_rejection() const {
+  if (!context_->logger->enabled(LogLevel::debug)) return;
+  const auto status = std::to_string(rejection_.status);
+  context_->logger->log(LogLevel::debug, "RequestRejected",
+                        {{"status", status, LogKind::number},
+                         {"cause", rejection_.message},
+                         {"remote", connection_->peer()}});
+}
+
 void H1Session::log_failure(std::exception_ptr thrown) const {
   const auto text = what(std::move(thrown));
-  const std::string id = exchange_ ? exchange_->head().request_id : std::string();
+  const RequestHead none;
+  const auto& head = exchange_ ? exchange_->head() : none;
   context_->logger->log(LogLevel::error, exchange_ ? "RequestFailed" : "ConnectionFailed",
-                        {{"id", id}, {"remote", connection_->peer()}, {"error", text}});
+                        {{"cause", text},
+                         {"method", head.method},
+                         {"path", head.target},
+                         {"remote", connection_->peer()},
+                         {"requestId", head.request_id}});
 }
 
 }  // namespace tus::server

@@ -44,6 +44,7 @@ class H1Session final : public LoopMember {
   Awaitable<bool> finish_request();
   Awaitable<void> send_rejection();
   Awaitable<void> linger();
+  void log_rejection() const;
   void log_failure(std::exception_ptr thrown) const;
 
   std::shared_ptr<Connection> connection_;

@@ -30,6 +30,7 @@ Awaitable<void> Router::route(Exchange& exchange) const {
   const auto& head = exchange.head();
   std::string_view path(head.target);
   path = path.substr(0, path.find('?'));
+  // An exact path is the more special one: with uploads at "/" there still are metrics.
   for (const auto& mount : plain_) {
     if (path == mount.path) return exchange.send_final(mount.responder(head));
   }

@@ -15,7 +15,7 @@ using RequestFunction = std::function<Awaitable<void>(Exchange&)>;
 
 class Router {
  public:
-  // Exact paths come first, then the longest base path; "/files/" also answers "/files".
+  // An exact path wins, then the longest base path; "/files/" also answers "/files".
   void mount(std::string base_path, RequestFunction function);
   void mount_plain(std::string path, PlainResponder responder);
 

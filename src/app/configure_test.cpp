@@ -1,0 +1,116 @@
+#include "app/configure.h"
+
+#include "app/greeting.h"
+
+#include <tus/version.h>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+namespace tus::app {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string_view>;
+
+class Configure : public testing::Test {
+ protected:
+  Configure() {
+    std::string pattern = testing::TempDir() + "tusd-configure-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~Configure() override { fs::remove_all(folder_); }
+
+  std::string write(std::string_view name, std::string_view content) const {
+    const auto path = folder_ / name;
+    std::ofstream(path) << content;
+    return path.string();
+  }
+
+  static std::string obstacle(const Config& config) { return find_obstacle(config).value_or(""); }
+
+  fs::path folder_;
+};
+
+TEST_F(Configure, FlagsBeforeEnvironmentBeforeFileBeforeDefault) {  // [FLAG-9]
+  const auto file = write(
+      "tusd.toml", "port = 1\nbase-path = \"/file/\"\nmax-size = 1\nmetrics-path = \"/file\"\n");
+  const auto config = configure(Words{"-config", file, "-port=3"},
+                                Words{"TUSD_PORT=2", "TUSD_BASE_PATH=/env/", "TUSD_CONFIG=/none"});
+  ASSERT_TRUE(config.has_value()) << config.error();
+  EXPECT_EQ(config->port, 3);
+  EXPECT_EQ(config->base_path, "/env/");
+  EXPECT_EQ(config->max_size, 1u);
+  EXPECT_EQ(config->metrics_path, "/file");
+  EXPECT_EQ(config->host, "0.0.0.0");
+}
+
+TEST_F(Configure, TheEnvironmentMayNameTheFile) {  // [FLAG-9]
+  const auto file = write("tusd.toml", "port = 1\n");
+  const std::string entry = "TUSD_CONFIG=" + file;
+  const auto config = configure({}, Words{entry});
+  ASSERT_TRUE(config.has_value()) << config.error();
+  EXPECT_EQ(config->port, 1);
+}
+
+TEST_F(Configure, HelpIsGivenWhateverElseIsWrong) {
+  const auto config = configure(Words{"-help"}, Words{"TUSD_PORT=no", "TUSD_CONFIG=/nonexistent"});
+  ASSERT_TRUE(config.has_value()) << config.error();
+  EXPECT_TRUE(config->show_help);
+}
+
+TEST_F(Configure, ContradictionsAreNamed) {  // [FLAG-11]
+  for (const Words& args : {Words{"-metrics-path=/files"}, Words{"-metrics-path=/files/"},
+                            Words{"-dir-perms=0555"}, Words{"-file-perms=0444"}}) {
+    EXPECT_FALSE(configure(args, {}).has_value()) << args[0];
+  }
+  const std::string long_path = "-unix-sock=/" + std::string(120, 'x');
+  EXPECT_FALSE(configure(Words{long_path}, {}).has_value());
+  EXPECT_TRUE(configure(Words{"-metrics-path=/files", "-expose-metrics=false"}, {}).has_value());
+  EXPECT_TRUE(configure(Words{"-base-path=/"}, {}).has_value());
+}
+
+TEST_F(Configure, DirectoriesAreLookedAt) {  // [FLAG-11]
+  Config config;
+  config.files.directory = folder_ / "to" / "be" / "made";
+  EXPECT_EQ(obstacle(config), "");
+  EXPECT_FALSE(fs::exists(folder_ / "to")) << "a check changes nothing";
+  config.files.directory = write("file", "");
+  EXPECT_EQ(obstacle(config),
+            "-upload-dir: " + (folder_ / "file").string() + " is not a directory");
+  config.files.directory = folder_ / "file" / "below";
+  EXPECT_EQ(obstacle(config),
+            "-upload-dir: " + (folder_ / "file").string() + " is not a directory");
+  config.store = StoreKind::memory;
+  EXPECT_EQ(obstacle(config), "");
+  config.unix_sock = (folder_ / "none" / "sock").string();
+  EXPECT_EQ(obstacle(config), "-unix-sock: there is no directory " + (folder_ / "none").string());
+}
+
+TEST_F(Configure, ADirectoryThatIsNotOursIsNamed) {      // [FLAG-11]
+  if (::geteuid() == 0) ASSERT_EQ(::seteuid(65534), 0);  // root may write everywhere
+  Config config;
+  config.files.directory = "/nobody-may-make-this";
+  const auto said = obstacle(config);
+  if (::getuid() == 0) ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(said, "-upload-dir: cannot write to /: Permission denied");
+}
+
+TEST(Greeting, SaysWhatRunsHere) {  // [FLAG-14]
+  RequestHead head;
+  head.method = "GET";
+  const auto page = greet(head, "/up/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_TRUE(page.body.starts_with("Welcome to tusd\n"));
+  EXPECT_NE(page.body.find(" /up/ "), std::string::npos);
+  EXPECT_NE(page.body.find("Version = " + std::string(version()) + "\n"), std::string::npos);
+  head.method = "POST";
+  EXPECT_EQ(greet(head, "/up/").status, 405);
+}
+
+}  // namespace
+}  // namespace tus::app

@@ -1,0 +1,153 @@
+#include "app/flag_setters.h"
+
+#include "app/flag_values.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tus::app {
+
+namespace {
+
+template <class T>
+struct Choice {
+  std::string_view word;
+  T value;
+};
+
+template <class T, std::size_t n>
+Complaint choose(T& target, std::string_view text, const std::array<Choice<T>, n>& choices) {
+  for (const auto& choice : choices) {
+    if (choice.word != text) continue;
+    target = choice.value;
+    return {};
+  }
+  std::string complaint = "want ";
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i > 0) complaint += i + 1 == n ? " or " : ", ";
+    complaint += choices[i].word;
+  }
+  return complaint;
+}
+
+bool is_path_character(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte > ' ' && byte < 127 && c != '?' && c != '#' && c != '%';
+}
+
+}  // namespace
+
+Complaint set_bool(bool& target, std::string_view text) {
+  const auto value = parse_go_bool(text);
+  if (!value) return "want true or false";
+  target = *value;
+  return {};
+}
+
+Complaint set_duration(std::chrono::milliseconds& target, std::string_view text) {
+  const auto value = parse_go_duration(text);
+  if (!value) return "want a duration such as 60s, 1m30s or 500ms";
+  target = *value;
+  return {};
+}
+
+Complaint set_text(std::string& target, std::string_view text) {
+  target = text;
+  return {};
+}
+
+Complaint set_perms(unsigned& target, std::string_view text) {
+  const auto value = parse_number(text, 8);
+  if (!value || *value > 07777) return "want an octal mode such as 0775";
+  target = static_cast<unsigned>(*value);
+  return {};
+}
+
+Complaint set_number(unsigned& target, std::string_view text, Range range) {
+  const auto value = parse_number(text);
+  if (!value || *value < range.least || *value > range.most) {
+    return "want a number from " + std::to_string(range.least) + " to " +
+           std::to_string(range.most);
+  }
+  target = static_cast<unsigned>(*value);
+  return {};
+}
+
+Complaint set_port(Config& config, std::string_view text) {
+  const auto value = parse_number(text);
+  if (!value || *value > 65535) return "want a port from 0 to 65535";
+  config.port = static_cast<std::uint16_t>(*value);
+  return {};
+}
+
+Complaint set_base_path(Config& config, std::string_view text) {
+  std::string path(text);
+  if (!path.starts_with('/')) path.insert(0, 1, '/');
+  if (!path.ends_with('/')) path += '/';
+  const bool plain = std::ranges::all_of(path, is_path_character) && !path.contains("//");
+  if (!plain) return "want a plain path such as /files/";
+  config.base_path = std::move(path);
+  return {};
+}
+
+Complaint set_metrics_path(Config& config, std::string_view text) {
+  if (!text.starts_with('/') || !std::ranges::all_of(text, is_path_character)) {
+    return "want a path such as /metrics";
+  }
+  config.metrics_path = text;
+  return {};
+}
+
+Complaint set_max_size(Config& config, std::string_view text) {
+  const auto value = parse_number(text);
+  if (!value || *value > INT64_MAX) return "want a number of bytes, 0 for no limit";
+  config.max_size = *value;
+  return {};
+}
+
+Complaint set_timeout_ms(Config& config, std::string_view text) {
+  const auto value = parse_number(text);
+  if (!value || *value > UINT32_MAX) return "want a number of milliseconds, 0 for never";
+  config.network_timeout = std::chrono::milliseconds(*value);
+  return {};
+}
+
+Complaint set_directory(Config& config, std::string_view text) {
+  if (text.empty()) return "want a directory";
+  config.files.directory = text;
+  return {};
+}
+
+Complaint set_store(Config& config, std::string_view text) {
+  constexpr std::array<Choice<StoreKind>, 2> choices{
+      {{"file", StoreKind::file}, {"memory", StoreKind::memory}}};
+  return choose(config.store, text, choices);
+}
+
+Complaint set_locker(Config& config, std::string_view text) {
+  constexpr std::array<Choice<LockerKind>, 3> choices{
+      {{"file", LockerKind::file}, {"memory", LockerKind::memory}, {"none", LockerKind::none}}};
+  return choose(config.locker, text, choices);
+}
+
+Complaint set_fsync(Config& config, std::string_view text) {
+  constexpr std::array<Choice<FsyncPolicy>, 3> choices{{{"off", FsyncPolicy::off},
+                                                        {"finish", FsyncPolicy::finish},
+                                                        {"always", FsyncPolicy::always}}};
+  return choose(config.files.fsync, text, choices);
+}
+
+Complaint set_zero_copy(Config& config, std::string_view text) {
+  constexpr std::array<Choice<ZeroCopy>, 3> choices{
+      {{"auto", ZeroCopy::automatic}, {"always", ZeroCopy::always}, {"never", ZeroCopy::never}}};
+  return choose(config.zero_copy, text, choices);
+}
+
+Complaint set_log_format(Config& config, std::string_view text) {
+  constexpr std::array<Choice<LogFormat>, 2> choices{
+      {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+  return choose(config.log_format, text, choices);
+}
+
+}  // namespace tus::app

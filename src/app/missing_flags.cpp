@@ -1,0 +1,212 @@
+// The rows of what Go's tusd has and this build does not, and of what is planned: known, so that a command line is
+// refused for the right reason. A row moves to working_flags.cpp when its feature is built.
+#include "app/flag_table.h"
+
+#include <array>
+
+namespace tus::app {
+
+namespace {
+
+using enum FlagGroup;
+using enum FlagSupport;
+
+// A text, empty by default, which then asks for nothing.
+constexpr Flag text(FlagGroup group, std::string_view name, std::string_view value,
+                    std::string_view lacks, std::string_view help) {
+  return {.name = name,
+          .group = group,
+          .value = value,
+          .help = help,
+          .support = not_built,
+          .lacks = lacks,
+          .nothing = ""};
+}
+
+constexpr Flag on_off(FlagGroup group, std::string_view name, std::string_view lacks,
+                      std::string_view help) {
+  return {.name = name,
+          .group = group,
+          .kind = FlagKind::boolean,
+          .standard = "false",
+          .help = help,
+          .support = not_built,
+          .lacks = lacks,
+          .nothing = "false"};
+}
+
+// A detail of a feature: its default asks for nothing as long as the feature is not asked for.
+constexpr Flag detail(FlagGroup group, FlagKind kind, std::string_view name, std::string_view value,
+                      std::string_view standard, std::string_view lacks, std::string_view help) {
+  return {.name = name,
+          .group = group,
+          .kind = kind,
+          .value = value,
+          .standard = standard,
+          .help = help,
+          .support = not_built,
+          .lacks = lacks,
+          .nothing = standard};
+}
+
+// Switches off what is not there.
+constexpr Flag off_already(FlagGroup group, std::string_view name, std::string_view help) {
+  auto flag = on_off(group, name, "", help);
+  flag.support = already;
+  return flag;
+}
+
+constexpr Flag pprof(FlagKind kind, std::string_view name, std::string_view value,
+                     std::string_view standard, std::string_view help) {
+  auto flag =
+      detail(monitoring, kind, name, value, standard, "profile itself as Go programs do", help);
+  flag.support = ignored;
+  return flag;
+}
+
+constexpr Flag secret(Flag flag) {
+  flag.secrecy = FlagSecrecy::secret;
+  return flag;
+}
+
+// The same, where even the default asks for something.
+constexpr Flag always_asks(FlagGroup group, FlagKind kind, std::string_view name,
+                           std::string_view value, std::string_view standard,
+                           std::string_view lacks, std::string_view help) {
+  return {.name = name,
+          .group = group,
+          .kind = kind,
+          .value = value,
+          .standard = standard,
+          .help = help,
+          .support = not_built,
+          .lacks = lacks};
+}
+
+constexpr Flag for_good(Flag flag) {
+  flag.support = never;
+  return flag;
+}
+
+constexpr std::string_view no_tls = "serve HTTPS; put a proxy in front for that";
+constexpr std::string_view no_cors = "send CORS headers";
+constexpr std::string_view no_s3 = "store uploads in S3";
+constexpr std::string_view no_gcs = "store uploads in Google Cloud Storage";
+constexpr std::string_view no_azure = "store uploads in Azure Blob Storage";
+constexpr std::string_view no_hooks = "call hooks";
+constexpr std::string_view no_file_hooks = "run programs as hooks";
+constexpr std::string_view no_http_hooks = "call hooks over HTTP";
+constexpr std::string_view no_grpc_hooks = "call hooks over gRPC";
+
+constexpr std::array rows{
+    on_off(listening, "behind-proxy", "trust X-Forwarded-* and Forwarded headers",
+           "trust X-Forwarded-* and Forwarded headers of a proxy in front"),
+    on_off(listening, "enable-h2c", "speak HTTP/2", "accept HTTP/2 without TLS"),
+
+    text(tls, "tls-certificate", "FILE", no_tls, "file with the certificate and its chain"),
+    text(tls, "tls-key", "FILE", no_tls, "file with the key of the certificate"),
+    detail(tls, FlagKind::choice, "tls-mode", "tls13|tls12|tls12-strong", "tls12", no_tls,
+           "versions and ciphers of TLS that are accepted"),
+
+    on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
+           "speak the IETF's draft of resumable uploads beside tus 1.0"),
+    off_already(protocol, "disable-download", "refuse GET of uploads"),
+    on_off(protocol, "disable-termination", "switch off DELETE of uploads",
+           "refuse DELETE of uploads"),
+    off_already(protocol, "disable-concatenation", "refuse to join uploads"),
+    detail(protocol, FlagKind::duration, "expire-after", "DURATION", "0",
+           "remove unfinished uploads by their age",
+           "remove unfinished uploads after this time; 0 for never"),
+
+    off_already(cors, "disable-cors", "send no CORS headers"),
+    always_asks(cors, FlagKind::text, "cors-allow-origin", "REGEX", ".*", no_cors,
+                "regular expression for the origins that are allowed"),
+    on_off(cors, "cors-allow-credentials", no_cors, "allow credentials in cross-origin requests"),
+    text(cors, "cors-allow-methods", "LIST", no_cors, "more methods that are allowed"),
+    text(cors, "cors-allow-headers", "LIST", no_cors, "more request headers that are allowed"),
+    always_asks(cors, FlagKind::number, "cors-max-age", "SECONDS", "86400", no_cors,
+                "how long browsers may remember an answer to a preflight request"),
+    text(cors, "cors-expose-headers", "LIST", no_cors,
+         "more response headers that scripts may read"),
+
+    detail(file_storage, FlagKind::number, "store-size", "BYTES", "0",
+           "limit the size of all uploads together",
+           "most bytes that all uploads together may take; 0 for no limit"),
+
+    text(s3, "s3-bucket", "NAME", no_s3, "bucket to store uploads in"),
+    text(s3, "s3-object-prefix", "PREFIX", no_s3, "what the names of objects begin with"),
+    text(s3, "s3-endpoint", "URL", no_s3, "endpoint of a service that is compatible with S3"),
+    detail(s3, FlagKind::number, "s3-part-size", "BYTES", "52428800", no_s3,
+           "preferred size of a part of an upload"),
+    detail(s3, FlagKind::number, "s3-min-part-size", "BYTES", "5242880", no_s3,
+           "smallest part that the service accepts"),
+    detail(s3, FlagKind::number, "s3-max-buffered-parts", "N", "20", no_s3,
+           "most parts that wait on the local disk"),
+    on_off(s3, "s3-disable-content-hashes", no_s3, "do not hash what is sent"),
+    on_off(s3, "s3-disable-ssl", no_s3, "talk to the service over HTTP"),
+    detail(s3, FlagKind::number, "s3-concurrent-part-uploads", "N", "10", no_s3,
+           "parts that are sent at the same time"),
+    on_off(s3, "s3-transfer-acceleration", no_s3, "use AWS's accelerated endpoint"),
+    on_off(s3, "s3-log-api-calls", no_s3, "log calls of the service's interface"),
+
+    text(gcs, "gcs-bucket", "NAME", no_gcs, "bucket to store uploads in"),
+    text(gcs, "gcs-object-prefix", "PREFIX", no_gcs, "what the names of objects begin with"),
+
+    text(azure, "azure-storage", "NAME", no_azure, "container to store uploads in"),
+    text(azure, "azure-container-access-type", "TYPE", no_azure,
+         "access to a container that is made: blob, container or nothing"),
+    text(azure, "azure-blob-access-tier", "TIER", no_azure,
+         "tier of new blobs: archive, cool, hot or nothing"),
+    text(azure, "azure-object-prefix", "PREFIX", no_azure, "what the names of objects begin with"),
+    text(azure, "azure-endpoint", "URL", no_azure, "endpoint of the service"),
+
+    detail(hooks, FlagKind::text, "hooks-enabled-events", "LIST",
+           "pre-create,post-create,post-receive,post-terminate,post-finish", no_hooks,
+           "events for which hooks are called"),
+    detail(hooks, FlagKind::duration, "progress-hooks-interval", "DURATION", "1s", no_hooks,
+           "how often post-receive is sent for a running upload"),
+    on_off(hooks, "hooks-confine-paths", no_hooks,
+           "refuse storage paths of hooks that lead out of the upload directory"),
+
+    text(file_hooks, "hooks-dir", "DIR", no_file_hooks, "directory with the hook programs"),
+
+    secret(text(http_hooks, "hooks-http", "URL", no_http_hooks, "where events are sent to")),
+    text(http_hooks, "hooks-http-forward-headers", "LIST", no_http_hooks,
+         "request headers that are passed on"),
+    detail(http_hooks, FlagKind::number, "hooks-http-retry", "N", "3", no_http_hooks,
+           "attempts to deliver an event"),
+    detail(http_hooks, FlagKind::duration, "hooks-http-backoff", "DURATION", "1s", no_http_hooks,
+           "wait between two attempts; a bare number means seconds"),
+    detail(http_hooks, FlagKind::duration, "hooks-http-timeout", "DURATION", "15s", no_http_hooks,
+           "time for all attempts together"),
+    detail(http_hooks, FlagKind::number, "hooks-http-size-limit", "BYTES", "5120", no_http_hooks,
+           "largest reply that is read"),
+
+    text(grpc_hooks, "hooks-grpc", "ADDRESS", no_grpc_hooks, "where events are sent to"),
+    detail(grpc_hooks, FlagKind::number, "hooks-grpc-retry", "N", "3", no_grpc_hooks,
+           "attempts to deliver an event"),
+    detail(grpc_hooks, FlagKind::duration, "hooks-grpc-backoff", "DURATION", "1s", no_grpc_hooks,
+           "wait between two attempts"),
+    on_off(grpc_hooks, "hooks-grpc-secure", no_grpc_hooks, "use TLS"),
+    text(grpc_hooks, "hooks-grpc-server-tls-certificate", "FILE", no_grpc_hooks,
+         "certificate of the server"),
+    text(grpc_hooks, "hooks-grpc-client-tls-certificate", "FILE", no_grpc_hooks,
+         "certificate of ours"),
+    text(grpc_hooks, "hooks-grpc-client-tls-key", "FILE", no_grpc_hooks, "key of our certificate"),
+    text(grpc_hooks, "hooks-grpc-forward-headers", "LIST", no_grpc_hooks,
+         "request headers that are passed on"),
+
+    for_good(text(plugin_hooks, "hooks-plugin", "PATH", "load Go plugins, and none will",
+                  "Go plugin with hooks")),
+
+    pprof(FlagKind::boolean, "expose-pprof", "", "false", "serve Go's profiles"),
+    pprof(FlagKind::text, "pprof-path", "PATH", "/debug/pprof/", "URL path of the profiles"),
+    pprof(FlagKind::number, "pprof-block-profile-rate", "N", "0", "rate of the blocking profile"),
+    pprof(FlagKind::number, "pprof-mutex-profile-rate", "N", "0", "rate of the mutex profile"),
+};
+
+}  // namespace
+
+std::span<const Flag> missing_flags() { return rows; }
+
+}  // namespace tus::app

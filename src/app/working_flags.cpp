@@ -1,0 +1,293 @@
+// The rows of what this build does.
+#include "app/flag_setters.h"
+#include "app/flag_table.h"
+
+#include <array>
+
+namespace tus::app {
+
+namespace {
+
+using enum FlagGroup;
+
+constexpr std::array listening_rows{
+    Flag{.name = "host",
+         .group = listening,
+         .value = "ADDRESS",
+         .standard = "0.0.0.0",
+         .help = "address to listen on; 0.0.0.0 means all, IPv4 and IPv6",
+         .set = [](Config& c, std::string_view v) { return set_text(c.host, v); }},
+    Flag{.name = "port",
+         .group = listening,
+         .kind = FlagKind::number,
+         .value = "PORT",
+         .standard = "1080",
+         .help = "port to listen on; 0 picks a free one",
+         .set = set_port},
+    Flag{.name = "unix-sock",
+         .group = listening,
+         .kind = FlagKind::file,
+         .value = "PATH",
+         .help = "listen on a Unix socket at this path instead of a TCP port",
+         .set = [](Config& c, std::string_view v) { return set_text(c.unix_sock, v); }},
+    Flag{.name = "base-path",
+         .group = listening,
+         .value = "PATH",
+         .standard = "/files/",
+         .help = "URL path under which uploads live",
+         .set = set_base_path},
+};
+
+constexpr std::array upload_rows{
+    Flag{.name = "max-size",
+         .group = protocol,
+         .kind = FlagKind::number,
+         .value = "BYTES",
+         .standard = "0",
+         .help = "largest upload that is accepted; 0 for no limit",
+         .set = set_max_size},
+    Flag{.name = "finish-attempts",
+         .group = protocol,
+         .kind = FlagKind::number,
+         .value = "N",
+         .standard = "20",
+         .help = "how often the finish of an upload is tried before it is given up, visibly",
+         .set =
+             [](Config& c, std::string_view v) {
+               return set_number(c.finish_attempts, v, {.least = 1, .most = 1'000'000});
+             }},
+};
+
+constexpr std::array storage_rows{
+    Flag{.name = "upload-dir",
+         .aliases = "dir",
+         .group = file_storage,
+         .kind = FlagKind::directory,
+         .value = "DIR",
+         .standard = "./data",
+         .help = "directory for uploads, made when missing",
+         .set = set_directory},
+    Flag{.name = "dir-perms",
+         .group = file_storage,
+         .kind = FlagKind::mode,
+         .value = "MODE",
+         .standard = "0775",
+         .help = "mode of new directories, octal, less the umask",
+         .set = [](Config& c, std::string_view v) { return set_perms(c.files.dir_perms, v); }},
+    Flag{.name = "file-perms",
+         .group = file_storage,
+         .kind = FlagKind::mode,
+         .value = "MODE",
+         .standard = "0664",
+         .help = "mode of new files, octal, less the umask",
+         .set = [](Config& c, std::string_view v) { return set_perms(c.files.file_perms, v); }},
+    Flag{.name = "store",
+         .group = file_storage,
+         .kind = FlagKind::choice,
+         .value = "file|memory",
+         .standard = "file",
+         .help = "where uploads are kept; memory forgets them at exit",
+         .set = set_store},
+    Flag{.name = "fsync",
+         .group = file_storage,
+         .kind = FlagKind::choice,
+         .value = "off|finish|always",
+         .standard = "finish",
+         .help = "what survives a power cut: nothing, finished uploads, or every acknowledged byte",
+         .set = set_fsync},
+    Flag{.name = "locker",
+         .group = file_storage,
+         .kind = FlagKind::choice,
+         .value = "file|memory|none",
+         .standard = "file",
+         .help =
+             "how uploads are locked: between processes on one directory, within this process, or "
+             "not at all",
+         .set = set_locker},
+    Flag{.name = "filelock-holder-poll-interval",
+         .group = file_storage,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "5s",
+         .help =
+             "how often the holder of a lock looks whether somebody wants it, where polling is all "
+             "there is",
+         .set = [](Config& c, std::string_view v) { return set_duration(c.lock_holder_poll, v); }},
+    Flag{
+        .name = "filelock-acquirer-poll-interval",
+        .group = file_storage,
+        .kind = FlagKind::duration,
+        .value = "DURATION",
+        .standard = "2s",
+        .help =
+            "how often somebody who wants a lock looks whether it is free, where polling is all "
+            "there is",
+        .set = [](Config& c, std::string_view v) { return set_duration(c.lock_acquirer_poll, v); }},
+};
+
+constexpr std::array monitoring_rows{
+    Flag{.name = "expose-metrics",
+         .group = monitoring,
+         .kind = FlagKind::boolean,
+         .standard = "true",
+         .help = "serve metrics for Prometheus",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.expose_metrics, v); }},
+    Flag{.name = "metrics-path",
+         .group = monitoring,
+         .value = "PATH",
+         .standard = "/metrics",
+         .help = "URL path of the metrics",
+         .set = set_metrics_path},
+    Flag{.name = "show-greeting",
+         .group = monitoring,
+         .kind = FlagKind::boolean,
+         .standard = "true",
+         .help = "answer GET / with a page that says what is running here",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.show_greeting, v); }},
+    Flag{.name = "show-startup-logs",
+         .group = monitoring,
+         .kind = FlagKind::boolean,
+         .standard = "true",
+         .help = "print the configuration in use on stdout at the start",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.show_startup_logs, v); }},
+    Flag{.name = "verbose",
+         .group = monitoring,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help =
+             "log every request, and refused ones with their reason; otherwise uploads, warnings "
+             "and errors are logged (Go's tusd: true)",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.verbose, v); }},
+    Flag{.name = "log-format",
+         .group = monitoring,
+         .kind = FlagKind::choice,
+         .value = "text|json",
+         .standard = "text",
+         .help = "form of the log on stderr: key=value, or one JSON object a line",
+         .set = set_log_format},
+};
+
+constexpr std::array timeout_rows{
+    Flag{.name = "network-timeout",
+         .group = timeouts,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "60s",
+         .help = "end a request whose client sends or takes nothing for this long; 0 for never",
+         .set = [](Config& c, std::string_view v) { return set_duration(c.network_timeout, v); }},
+    Flag{.name = "timeout",
+         .group = timeouts,
+         .kind = FlagKind::number,
+         .value = "MS",
+         .standard = "60000",
+         .help = "the same in milliseconds, as tusd 1 has it; 0 for never",
+         .set = set_timeout_ms},
+    Flag{.name = "shutdown-timeout",
+         .group = timeouts,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "10s",
+         .help = "how long a stop waits for running requests",
+         .set = [](Config& c, std::string_view v) { return set_duration(c.shutdown_timeout, v); }},
+    Flag{.name = "acquire-lock-timeout",
+         .group = timeouts,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "20s",
+         .help = "how long a request waits for an upload that another one holds",
+         .set = [](Config& c,
+                   std::string_view v) { return set_duration(c.acquire_lock_timeout, v); }},
+    Flag{.name = "request-completion-timeout",
+         .group = timeouts,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "10s",
+         .help = "how long the work of a request may go on after its client is gone",
+         .set = [](Config& c,
+                   std::string_view v) { return set_duration(c.request_completion_timeout, v); }},
+};
+
+constexpr std::array performance_rows{
+    Flag{.name = "threads",
+         .group = performance,
+         .kind = FlagKind::number,
+         .value = "N",
+         .standard = "0",
+         .help = "event loops; 0 for one per core",
+         .set = [](Config& c,
+                   std::string_view v) { return set_number(c.threads, v, {.most = 1024}); }},
+    Flag{.name = "zero-copy",
+         .group = performance,
+         .kind = FlagKind::choice,
+         .value = "auto|always|never",
+         .standard = "auto",
+         .help = "move bytes from socket to file without copying them",
+         .set = set_zero_copy},
+};
+
+constexpr std::array other_rows{
+    Flag{.name = "config",
+         .group = other,
+         .kind = FlagKind::file,
+         .value = "FILE",
+         .help = "read options from this TOML file; flags and environment come before it",
+         .set = [](Config& c, std::string_view v) { return set_text(c.config_file, v); },
+         .scope = FlagScope::not_in_file},
+    Flag{.name = "check-config",
+         .group = other,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "check flags, environment, config file and directories, then exit: 0 when a start "
+                 "would work, 2 when not",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.check_config, v); },
+         .scope = FlagScope::command_line_only},
+    Flag{.name = "version",
+         .group = other,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "print the version and exit",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.show_version, v); },
+         .scope = FlagScope::command_line_only},
+    Flag{.name = "help",
+         .aliases = "h",
+         .group = other,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "print this text and exit",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.show_help, v); },
+         .scope = FlagScope::command_line_only},
+    Flag{.name = "generate",
+         .group = other,
+         .kind = FlagKind::choice,
+         .value = "man|bash|zsh|fish|markdown",
+         .help = "print the manual page, a shell completion or docs/configuration.md",
+         .set =
+             [](Config& c, std::string_view v) {
+               for (std::string_view form : {"man", "bash", "zsh", "fish", "markdown"}) {
+                 if (v == form) return set_text(c.generate, v);
+               }
+               return Complaint("want man, bash, zsh, fish or markdown");
+             },
+         .scope = FlagScope::hidden},
+};
+
+template <std::size_t... n>
+constexpr auto joined(const std::array<Flag, n>&... parts) {
+  std::array<Flag, (n + ...)> all{};
+  std::size_t at = 0;
+  (
+      [&] {
+        for (const auto& row : parts) all[at++] = row;
+      }(),
+      ...);
+  return all;
+}
+
+constexpr auto rows = joined(listening_rows, upload_rows, storage_rows, monitoring_rows,
+                             timeout_rows, performance_rows, other_rows);
+
+}  // namespace
+
+std::span<const Flag> working_flags() { return rows; }
+
+}  // namespace tus::app
