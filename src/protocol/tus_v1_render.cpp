@@ -83,8 +83,27 @@ std::string metadata_of(const UploadInfo& upload) {
   return is_echo ? upload.raw_metadata : format_metadata(upload.metadata);
 }
 
-void add_upload(Fields& fields, const UploadInfo& upload) {
-  fields.add("Upload-Offset", std::to_string(upload.offset));
+// Upload-Concat as the client sent it. Go's tusd keeps only the ids of the parts, and makes it anew of them.
+std::string concat_of(const RequestHead& head, const TusOptions& options,
+                      const UploadInfo& upload) {
+  if (!upload.raw_concat.empty()) return upload.raw_concat;
+  if (!upload.is_final || upload.partial_uploads.empty()) return {};
+  std::string value = "final;";
+  for (const auto& part : upload.partial_uploads) {
+    auto id = UploadId::parse(part);
+    if (!id) return {};
+    if (value.back() != ';') value += ' ';
+    value += location(head, options, *id);
+  }
+  return value;
+}
+
+void add_upload(Fields& fields, const RequestHead& head, const TusOptions& options,
+                const UploadInfo& upload) {
+  // A final upload whose parts are not all in it has nothing that a client could go on from.
+  if (!upload.is_final || upload.has_all_bytes()) {
+    fields.add("Upload-Offset", std::to_string(upload.offset));
+  }
   if (upload.length) {
     fields.add("Upload-Length", std::to_string(*upload.length));
   } else {
@@ -93,8 +112,8 @@ void add_upload(Fields& fields, const UploadInfo& upload) {
   if (auto metadata = metadata_of(upload); !metadata.empty()) {
     fields.add("Upload-Metadata", std::move(metadata));
   }
-  if (!upload.raw_concat.empty() && is_field_value(upload.raw_concat)) {
-    fields.add("Upload-Concat", upload.raw_concat);
+  if (auto concat = concat_of(head, options, upload); !concat.empty() && is_field_value(concat)) {
+    fields.add("Upload-Concat", std::move(concat));
   }
 }
 
@@ -170,7 +189,8 @@ class Success {
 
   void operator()(const InspectCommand&) const {
     set_status(200);
-    if (outcome_.upload && !outcome_.error) add_upload(response_.fields, *outcome_.upload);
+    if (!outcome_.upload || outcome_.error) return;
+    add_upload(response_.fields, head_, options_, *outcome_.upload);
   }
 
   void operator()(const TerminateCommand&) const { set_status(204); }

@@ -161,6 +161,24 @@ TEST(tus_v1_render, head_echoes_what_the_client_sent) {
                 "Upload-Metadata: b Yg==,bad x,a \nUpload-Concat: final;/files/x /files/y\n");
 }
 
+// [MIG-5] Of a final upload Go's tusd keeps the ids of its parts, not what the client sent.
+TEST(tus_v1_render, head_of_a_final_upload_that_go_made) {
+  auto info = upload(7, 7);
+  info.is_final = true;
+  info.partial_uploads = {"x", "dir/y"};
+  const std::string concat =
+      "Upload-Concat: final;http://example.org/files/x http://example.org/files/dir/y\n";
+  EXPECT_EQ(
+      render<InspectCommand>("HEAD /files/a\nHost: example.org\n", Outcome(info)),
+      "200\n" + common + "Cache-Control: no-store\nUpload-Offset: 7\nUpload-Length: 7\n" + concat);
+  info.offset = 3;  // Go died while it joined them
+  EXPECT_EQ(render<InspectCommand>("HEAD /files/a\nHost: example.org\n", Outcome(info)),
+            "200\n" + common + "Cache-Control: no-store\nUpload-Length: 7\n" + concat);
+  info.offset = 7;
+  info.partial_uploads = {"x", "no\r\nid"};
+  EXPECT_EQ(render_inspect(Outcome(info)).find("Upload-Concat"), std::string::npos);
+}
+
 // [CREATE-38] [CREATE-39] Uploads that Go's tusd made have pairs only, and files can be edited.
 TEST(tus_v1_render, head_never_sends_what_would_break_the_header) {
   auto info = upload(0, 1);

@@ -23,6 +23,8 @@ std::string kernel_boot_id() {
 
 Result<Fd> open_directory(FileIo& io, const std::filesystem::path& path, mode_t perms) {
   std::string whole = path.string();
+  auto found = io.open({AT_FDCWD, whole}, O_RDONLY | O_DIRECTORY);
+  if (found || !(found.error() == ErrorCode::upload_not_found)) return found;
   for (auto slash = whole.find('/', 1); slash != std::string::npos;
        slash = whole.find('/', slash + 1)) {
     // What stands in the way shows up when the directory is opened.
@@ -32,17 +34,15 @@ Result<Fd> open_directory(FileIo& io, const std::filesystem::path& path, mode_t 
   return io.open({AT_FDCWD, whole}, O_RDONLY | O_DIRECTORY);
 }
 
-// The directory of the temporary files; old ones in it are removed.
-Result<Fd> open_temporary(FileIo& io, int root, mode_t perms) {
+// Makes the directory of the temporary files; old ones in it are removed.
+Status prepare_temporary(FileIo& io, int root, mode_t perms) {
   for (const char* name : {".tusd", ".tusd/tmp"}) {
     if (auto made = io.make_directory({root, name}, perms); !made) return fail(made.error());
   }
   auto fd = io.open({root, ".tusd/tmp"}, O_RDONLY | O_DIRECTORY);
-  if (!fd) return fd;
-  auto entries = io.open({fd->get(), "."}, O_RDONLY | O_DIRECTORY);
-  if (!entries) return entries;
-  DIR* directory = ::fdopendir(::dup(entries->get()));
-  if (!directory) return fd;
+  if (!fd) return fail(fd.error());
+  DIR* directory = ::fdopendir(::dup(fd->get()));
+  if (!directory) return {};
   auto oldest =
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() - leftover_age);
   while (auto* entry = ::readdir(directory)) {
@@ -52,16 +52,20 @@ Result<Fd> open_temporary(FileIo& io, int root, mode_t perms) {
     if (file && found.st_mtime < oldest) (void)io.remove({fd->get(), entry->d_name});
   }
   ::closedir(directory);
-  return fd;
+  return {};
 }
 
 RecordOptions record_options(const FileStoreOptions& options, const Machine& machine) {
   RecordOptions record;
   record.fsync = options.fsync;
   record.file_perms = options.file_perms;
+  record.dir_perms = options.dir_perms;
   record.boot_id = machine.boot_id;
   return record;
 }
+
+// That passes, and until then uploads can be asked for and deleted.
+bool is_full(const Error& error) { return error == ErrorCode::no_space; }
 
 std::unexpected<Error> unusable(const std::string& path, const Error& why) {
   return fail(ErrorCode::store_unavailable,
@@ -71,8 +75,7 @@ std::unexpected<Error> unusable(const std::string& path, const Error& why) {
 }  // namespace
 
 Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
-                 std::shared_ptr<Clock> c, std::shared_ptr<Logger> l, Fd root, std::string path,
-                 Fd temporary)
+                 std::shared_ptr<Clock> c, std::shared_ptr<Logger> l, Fd root, std::string path)
     : options(std::move(o)),
       machine(std::move(m)),
       pool(std::move(p)),
@@ -80,7 +83,7 @@ Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
       logger(std::move(l)),
       io(*machine.calls),
       layout(io, std::move(root), std::move(path), options.dir_perms),
-      records(io, layout, std::move(temporary), record_options(options, machine)) {
+      records(io, layout, record_options(options, machine)) {
   if (options.fsync != FsyncPolicy::finish) return;
   DurableOptions durable{options.durable_bytes, options.durable_interval};
   keeper.emplace(io, records, durable, *clock, *logger);
@@ -97,8 +100,8 @@ Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine 
   FileIo io(*machine.calls);
   auto root = open_directory(io, path, options.dir_perms);
   if (!root) return unusable(path, root.error());
-  auto temporary = open_temporary(io, root->get(), options.dir_perms);
-  if (!temporary) return unusable(path, temporary.error());
+  auto ready = prepare_temporary(io, root->get(), options.dir_perms);
+  if (!ready && !is_full(ready.error())) return unusable(path, ready.error());
 
   if (machine.boot_id.empty()) machine.boot_id = kernel_boot_id();
   if (machine.boot_id.empty()) {
@@ -106,10 +109,12 @@ Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine 
     machine.boot_id = "unknown";
     logger->log(LogLevel::warn, "BootIdUnknown", {});
   }
-  auto context = std::make_unique<Context>(std::move(options), std::move(machine), std::move(pool),
-                                           std::move(clock), std::move(logger), *std::move(root),
-                                           path, *std::move(temporary));
-  if (auto probed = context->records.probe(); !probed) return unusable(path, probed.error());
+  auto context =
+      std::make_unique<Context>(std::move(options), std::move(machine), std::move(pool),
+                                std::move(clock), std::move(logger), *std::move(root), path);
+  auto probed = context->records.probe();
+  if (!probed && !is_full(probed.error())) return unusable(path, probed.error());
+  if (!probed) context->logger->log(LogLevel::warn, "DirectoryIsFull", {{"path", path}});
   return context;
 }
 

@@ -27,7 +27,7 @@ struct Machine {
 
 struct Context {
   Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p, std::shared_ptr<Clock> c,
-          std::shared_ptr<Logger> l, Fd root, std::string path, Fd temporary);
+          std::shared_ptr<Logger> l, Fd root, std::string path);
 
   bool always() const noexcept { return options.fsync == FsyncPolicy::always; }
   // How long a job takes that makes something safe.
@@ -35,6 +35,15 @@ struct Context {
   // How long an append's job takes: it may end with a sync.
   Blocking appending() const noexcept { return always() ? Blocking::for_long : Blocking::briefly; }
   bool off() const noexcept { return options.fsync == FsyncPolicy::off; }
+
+  // What a call of the store answers. When the storage does not work, a look at the directory comes before it.
+  template <class T>
+  T checked(T result) {
+    if (!result && result.error() == ErrorCode::store_unavailable && layout.reopen_if_gone()) {
+      logger->log(LogLevel::warn, "DirectoryOpenedAgain", {{"path", layout.path()}});
+    }
+    return result;
+  }
 
   FileStoreOptions options;
   Machine machine;

@@ -48,6 +48,7 @@ class Creation {
     if (done && !usual) done = make_record_directory();
     if (done) done = make_record(locked);
     if (done && safe_before_answer()) done = sync_names();
+    if (done) done = close(*std::move(data));
     if (!done) (void)context_.io.remove(place->name);
     return done;
   }
@@ -71,6 +72,12 @@ class Creation {
   Status fill(int data, std::span<const std::byte> first) {
     if (auto written = context_.io.write(data, 0, first); !written) return written;
     return safe_before_answer() ? context_.io.sync_data(data) : Status();
+  }
+
+  Status close(Fd data) {
+    auto done = context_.io.close(std::move(data));
+    if (!done) (void)context_.records.remove(file_.info.id);
+    return done;
   }
 
   Status make_record_directory() {

@@ -85,6 +85,12 @@ Status FileIo::write(int fd, std::uint64_t at, std::span<const std::byte> bytes)
   return {};
 }
 
+Status FileIo::close(Fd fd) {
+  // Linux has closed it whatever the result is.
+  if (calls_.close(fd.release()) < 0 && errno != EINTR) return failed("close", {});
+  return {};
+}
+
 Result<std::uint64_t> FileIo::size(const Name& name, int flags) {
   struct stat found;
   if (calls_.fstatat(name.dir, name.leaf.c_str(), &found, flags) < 0) {

@@ -28,6 +28,7 @@ class Fd {
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
   void reset() noexcept;
+  int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
@@ -51,6 +52,8 @@ class FileIo {
   // Fills `into` as far as the file reaches.
   Result<std::size_t> read(int fd, std::uint64_t at, std::span<std::byte> into);
   Status write(int fd, std::uint64_t at, std::span<const std::byte> bytes);
+  // Of a file that was written to: some file systems (NFS, quotas) say only now that there was no room.
+  Status close(Fd fd);
   // Size of a regular file; anything else is upload_damaged.
   Result<std::uint64_t> size(const Name& name, int flags);
   Result<std::uint64_t> size(int fd);

@@ -51,7 +51,7 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::create(UploadDraft draft, 
                                                              std::span<const std::byte> first,
                                                              Deadline) {
   auto job = [&](std::span<std::byte> scratch) {
-    return create_files(*context_, std::move(draft), lease, first, scratch);
+    return context_->checked(create_files(*context_, std::move(draft), lease, first, scratch));
   };
   const bool syncs = context_->always() || draft.finish == FinishState::finished;
   const auto how = syncs ? context_->syncing() : Blocking::briefly;
@@ -71,7 +71,9 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::open(UploadId id, const Le
   if (lease.lost()) co_return fail(ErrorCode::lease_lost);
   // Before the record is read: see DurableKeeper::find.
   auto unsafe = context_->keeper ? context_->keeper->find(id) : nullptr;
-  auto job = [&](std::span<std::byte> scratch) { return context_->records.load(id, scratch); };
+  auto job = [&](std::span<std::byte> scratch) {
+    return context_->checked(context_->records.load(id, scratch));
+  };
   auto loaded = co_await run_blocking(*context_->pool, job);
   if (!loaded) co_return fail(loaded.error());
   co_return std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
@@ -85,7 +87,7 @@ Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Le
   std::unique_ptr<FileUpload> upload;
   std::unique_ptr<FileUpload::Run> run;
   auto job = [&](std::span<std::byte> scratch) -> Status {
-    auto loaded = context_->records.load(id, scratch);
+    auto loaded = context_->checked(context_->records.load(id, scratch));
     if (!loaded) return fail(loaded.error());
     upload = std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
     if (auto request = check(upload->info())) {
@@ -102,7 +104,9 @@ Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Le
 }
 
 Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
-  auto job = [&](std::span<std::byte> scratch) { return context_->records.load(id, scratch); };
+  auto job = [&](std::span<std::byte> scratch) {
+    return context_->checked(context_->records.load(id, scratch));
+  };
   auto loaded = co_await run_blocking(*context_->pool, job);
   if (!loaded) co_return fail(loaded.error());
   co_return std::move(loaded->file.info);
@@ -133,7 +137,7 @@ Awaitable<Result<StoreUsage>> FileStore::usage(Deadline) {
 }
 
 Awaitable<Status> FileStore::health(Deadline) {
-  auto job = [&](std::span<std::byte>) { return context_->records.probe(); };
+  auto job = [&](std::span<std::byte>) { return context_->checked(context_->records.probe()); };
   co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
 }
 

@@ -327,6 +327,47 @@ TEST(file_store, refuses_a_directory_that_it_cannot_use) {
   EXPECT_NE(made.error().detail().find("cannot be used"), std::string::npos);
 }
 
+// [FILE-18] a directory that is removed and made again is used; a creation notices.
+TEST(file_store, uses_a_directory_that_was_made_again) {
+  FileBench bench;
+  create(bench.store(), draft_of("a", 3));
+  fs::remove_all(bench.options.directory);
+  for (int tries = 0; tries < 2; ++tries) {
+    expect_error(try_create(bench.store(), draft_of("b", 3)), ErrorCode::store_unavailable);
+  }
+  EXPECT_FALSE(fs::exists(bench.options.directory));
+  fs::create_directory(bench.options.directory);
+  expect_error(try_create(bench.store(), draft_of("b", 3)), ErrorCode::store_unavailable);
+  auto upload = create(bench.store(), draft_of("b", 3));
+  EXPECT_EQ(append(*upload, "xyz").safe_offset, 3u);
+  EXPECT_EQ(bench.data("b"), "xyz");
+  expect_error(inspect(bench.store(), "a"), ErrorCode::upload_not_found);
+}
+
+// [FILE-19] whoever tidies up may take our side files with them.
+TEST(file_store, makes_its_side_directory_again) {
+  FileBench bench;
+  auto upload = create(bench.store(), draft_of("a", std::nullopt), "xyz");
+  fs::remove_all(bench.path(".tusd"));
+  expect_ok(run(upload->declare_length(FakeLease(), 3, Deadline::never())));
+  EXPECT_EQ(inspect(bench.store(), "a")->length, 3u);
+  fs::remove_all(bench.path(".tusd/tmp"));
+  expect_ok(run(bench.store().health(Deadline::never())));
+  EXPECT_TRUE(fs::is_empty(bench.path(".tusd/tmp")));
+}
+
+// [RUN-49] a full disk is no reason not to start.
+TEST(file_store, opens_a_full_directory) {
+  FileBench bench;
+  create(bench.store(), draft_of("a", 3), "xy");
+  bench.calls->fail_writes(ENOSPC);
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 2u);
+  bench.calls->fail_writes(EROFS);
+  EXPECT_THROW(bench.restart(), std::runtime_error);
+  bench.calls->fail_writes(0);
+}
+
 TEST(file_store, removes_old_temporary_files) {
   FileBench bench;
   write_file(bench.path(".tusd/tmp/old"), "x");

@@ -63,6 +63,8 @@ class FaultyCalls final : public Syscalls {
   }
   // Every call fails that would write.
   void fail_writes(int error) { write_error_ = error; }
+  // Every file that was written to is closed with this error.
+  void fail_close(int error) { close_error_ = error; }
   // Writes move at most so many bytes at a time.
   void write_at_most(std::size_t bytes) { most_ = bytes; }
   bool has_failed() const { return countdown_ == 0; }
@@ -90,6 +92,13 @@ class FaultyCalls final : public Syscalls {
   }
   int fstatat(int dir, const char* path, struct stat* result, int flags) override {
     return fails("fstatat", false) ? -1 : Syscalls::fstatat(dir, path, result, flags);
+  }
+  int close(int fd) override {
+    const int error = counts_down() ? error_ : close_error_;
+    const int done = Syscalls::close(fd);
+    if (error == 0) return done;
+    errno = error;
+    return -1;
   }
   int ftruncate(int fd, off_t size) override {
     return fails("ftruncate", false) ? -1 : Syscalls::ftruncate(fd, size);
@@ -120,10 +129,11 @@ class FaultyCalls final : public Syscalls {
       errno = write_error_;
       return true;
     }
-    if (countdown_ <= 0 || --countdown_ > 0) return false;
+    if (!counts_down()) return false;
     errno = error_;
     return true;
   }
+  bool counts_down() { return countdown_ > 0 && --countdown_ == 0; }
   static std::string path_of(int fd) {
     std::error_code ignored;
     return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string();
@@ -139,6 +149,7 @@ class FaultyCalls final : public Syscalls {
   int countdown_ = -1;
   int error_ = 0;
   int write_error_ = 0;
+  int close_error_ = 0;
   std::function<void()> during_sync_;
   std::size_t most_ = std::size_t{1} << 30;
   std::vector<std::string> log_;

@@ -108,7 +108,25 @@ void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
     if (run.body != BodyState::open || !fast || !source.wait_briefly(patience)) break;
   }
   if (run.over() && unsettled(run)) settle(lease, run);
-  run.data.reset();
+  close_data(run);
+}
+
+// When the file system says only now that it could not write, all that was written since the file was opened
+// may be lost. Nobody was told of it yet.
+void FileUpload::close_data(Run& run) {
+  if (!run.data) return;
+  auto closed = context_.io.close(std::move(run.data));
+  if (closed) return;
+  run.error = gone_if_missing(closed.error());
+  if (run.staged) return;
+  run.at = run.opened_at;
+  file_.info.offset = std::min(file_.info.offset, run.at);
+  auto data = open_data(O_WRONLY);
+  if (data && context_.io.truncate(data->get(), run.at)) {
+    data_size_ = run.at;
+  } else {
+    unsure_ = true;
+  }
 }
 
 Status FileUpload::begin(Run& run, std::span<std::byte> scratch) {
@@ -129,6 +147,7 @@ Status FileUpload::begin(Run& run, std::span<std::byte> scratch) {
     run.written_back = run.at;
   }
   run.data = *std::move(data);
+  run.opened_at = run.at;
   return {};
 }
 

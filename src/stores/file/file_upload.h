@@ -33,6 +33,7 @@ class FileUpload final : public Upload {
     BodyState body = BodyState::open;
     std::uint64_t at;  // where the next byte goes
     std::uint64_t written_back = 0;
+    std::uint64_t opened_at = 0;  // `at` when the data was opened
     std::optional<Error> error;
   };
 
@@ -58,6 +59,7 @@ class FileUpload final : public Upload {
   Status make_ready(int data, bool staged);
   void count(Run& run, std::uint64_t bytes);
   void undo_partial_write(Run& run);
+  void close_data(Run& run);
   // fsync=always: what has come is made safe, and only then counts.
   void settle(const Lease& lease, Run& run);
   bool unsettled(const Run& run) const;

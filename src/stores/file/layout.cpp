@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <unistd.h>
 
 namespace tus::file_store {
 
@@ -89,6 +90,21 @@ Result<Place> Layout::data_file(const UploadId& id,
   return at(*plain, missing);
 }
 
+std::optional<std::string> Layout::inside_old_directory(const UploadInfo& info) {
+  const auto record = info.storage.find("InfoPath");
+  if (record == info.storage.end()) return std::nullopt;
+  std::string_view directory(record->second);
+  const auto name = info.id.str() + ".info";
+  if (!directory.ends_with(name)) return std::nullopt;
+  directory.remove_suffix(name.size());  // with the slash at its end, or empty
+  if (!directory.empty() && directory.back() != '/') return std::nullopt;
+  auto path = path_of(info.storage);
+  if (!path.starts_with(directory)) return std::nullopt;
+  path.remove_prefix(directory.size());
+  if (path.starts_with('/')) return std::nullopt;
+  return plain_relative(path);
+}
+
 Status Layout::make_above(const std::string& absolute) {
   for (auto slash = absolute.find('/', 1); slash != std::string::npos;
        slash = absolute.find('/', slash + 1)) {
@@ -109,6 +125,18 @@ void Layout::describe(UploadInfo& info) const {
   info.storage["Type"] = "filestore";
   info.storage["Path"] = std::move(path);
   info.storage["InfoPath"] = full_path(info.id.str()) + ".info";
+}
+
+bool Layout::reopen_if_gone() {
+  struct stat found;
+  const bool dead = ::fstat(root_.get(), &found) != 0;
+  if (!dead && found.st_nlink > 0) return false;
+  auto again = io_.open({AT_FDCWD, path_}, O_RDONLY | O_DIRECTORY);
+  if (!again) return false;
+  // Where a mount is missing there may be an empty directory, which is not ours to fill.
+  if (dead && !io_.open({again->get(), ".tusd"}, O_PATH | O_DIRECTORY)) return false;
+  // In place, under everybody who is using it.
+  return ::dup3(again->get(), root_.get(), O_CLOEXEC) >= 0;
 }
 
 Status Layout::sync_directories(const UploadId& id) {

@@ -7,6 +7,7 @@
 #include <tus/upload_info.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,15 @@ class Layout {
                           Missing missing = Missing::fail);
   // Whether the data file is where it is when nobody asked for another place.
   bool is_default(const UploadId& id, const std::map<std::string, std::string>& storage) const;
+  // The data file's path relative to the directory, as far as InfoPath tells how the directory was called
+  // when the record was written: it may have been moved since, or named relative to where Go was started.
+  static std::optional<std::string> inside_old_directory(const UploadInfo& info);
   // Writes tusd's Type, Path and InfoPath into the storage of a new upload.
   void describe(UploadInfo& info) const;
+
+  // When the directory was removed, or its file system is gone, and there is one under its name again, that
+  // one is used from now on.
+  bool reopen_if_gone();
 
   // Makes the names of an upload's files safe: its directory and those above it.
   Status sync_directories(const UploadId& id);

@@ -1,5 +1,7 @@
 #include "stores/file/records.h"
 
+#include "stores/file/data_place.h"
+
 #include <cstdio>
 #include <random>
 #include <vector>
@@ -28,12 +30,8 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Records::Records(FileIo& io, Layout& layout, Fd temporary, RecordOptions options)
-    : io_(io),
-      layout_(layout),
-      temporary_(std::move(temporary)),
-      options_(std::move(options)),
-      instance_(random_name()) {}
+Records::Records(FileIo& io, Layout& layout, RecordOptions options)
+    : io_(io), layout_(layout), options_(std::move(options)), instance_(random_name()) {}
 
 Result<InfoFile> Records::read_at(const Name& name, const UploadId& id,
                                   std::span<std::byte> scratch) {
@@ -73,28 +71,29 @@ Result<Loaded> Records::load(const UploadId& id, std::span<std::byte> scratch) {
   return Loaded{*std::move(file), *size};
 }
 
-// `beside` is the data file where nobody asked for another place. A directory that was moved with its
-// uploads is still read: their absolute paths lead nowhere, then.
-Result<std::uint64_t> Records::data_size(const InfoFile& file, const Name& beside) {
-  if (!layout_.is_default(file.info.id, file.info.storage)) {
-    auto place = layout_.data_file(file.info.id, file.info.storage);
-    if (place) {
-      auto size = io_.size(place->name, 0);
-      if (size || !(size.error() == ErrorCode::upload_not_found)) return size;
-    } else if (place.error() == ErrorCode::internal) {
-      return fail(ErrorCode::upload_damaged, place.error().detail());
-    }
+Result<std::uint64_t> Records::data_size(InfoFile& file, const Name& beside) {
+  auto& info = file.info;
+  if (layout_.is_default(info.id, info.storage)) {
+    auto size = io_.size(beside, AT_SYMLINK_NOFOLLOW);
+    if (size && info.storage.empty()) layout_.describe(info);
+    bool recorded = info.storage.contains("Path");
+    if (size || recorded || !(size.error() == ErrorCode::upload_not_found)) return size;
   }
-  return io_.size(beside, AT_SYMLINK_NOFOLLOW);
+  auto found = find_data(io_, layout_, info);
+  if (!found) return fail(found.error());
+  info.storage["Path"] = std::move(found->path);
+  layout_.describe(info);
+  return found->size;
 }
 
 // Where the data is now, by the same rule.
 Result<Place> Records::place_of_data(const InfoFile& file) {
   const auto& info = file.info;
-  if (!layout_.is_default(info.id, info.storage)) {
-    auto place = layout_.data_file(info.id, info.storage);
-    if (place && io_.size(place->name, 0)) return place;
+  if (layout_.is_default(info.id, info.storage) && info.storage.contains("Path")) {
+    return layout_.at(info.id.str());
   }
+  auto found = find_data(io_, layout_, info);
+  if (found) return std::move(found->place);
   return layout_.at(info.id.str());
 }
 
@@ -123,21 +122,34 @@ Status Records::create(const InfoFile& file) {
   bool promised = options_.fsync == FsyncPolicy::always ||
                   (synced() && file.info.finish == FinishState::finished);
   if (done && promised) done = io_.sync_data(fd->get());
+  if (done) done = io_.close(*std::move(fd));
   if (!done) (void)io_.remove(place->name);
   return done;
 }
 
-std::string Records::temporary_name() {
-  return instance_ + std::to_string(counter_.fetch_add(1, std::memory_order_relaxed));
+Name Records::temporary_name() {
+  auto number = std::to_string(counter_.fetch_add(1, std::memory_order_relaxed));
+  return {layout_.root(), ".tusd/tmp/" + instance_ + number};
 }
 
-Status Records::write_temporary(const std::string& name, std::string_view text) {
-  auto fd = io_.open({temporary_.get(), name}, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+// Whoever tidies the uploads up may take our empty directory with them.
+Result<Fd> Records::open_temporary(const Name& name) {
+  auto fd = io_.open(name, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+  if (fd || !(fd.error() == ErrorCode::upload_not_found)) return fd;
+  for (const char* directory : {".tusd", ".tusd/tmp"}) {
+    auto made = io_.make_directory({layout_.root(), directory}, options_.dir_perms);
+    if (!made) return fail(made.error());
+  }
+  return io_.open(name, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+}
+
+Status Records::write_temporary(const Name& name, std::string_view text) {
+  auto fd = open_temporary(name);
   if (!fd) return fail(fd.error());
   auto written = io_.write(fd->get(), 0, std::as_bytes(std::span(text)));
   // Without it a power cut could leave the new name with nothing behind it.
   if (written && synced()) written = io_.sync_data(fd->get());
-  return written;
+  return written ? io_.close(*std::move(fd)) : written;
 }
 
 Status Records::sync_names(const InfoFile& file) {
@@ -158,9 +170,9 @@ Status Records::replace(const InfoFile& file, Names names) {
   if (!place) return fail(place.error());
   auto name = temporary_name();
   auto done = write_temporary(name, write_info(file));
-  if (done) done = io_.rename({temporary_.get(), name}, place->name);
+  if (done) done = io_.rename(name, place->name);
   if (!done) {
-    (void)io_.remove({temporary_.get(), name});
+    (void)io_.remove(name);
     // The upload is there; what is missing is our own directory.
     if (done.error() == ErrorCode::upload_not_found) {
       return fail(ErrorCode::store_unavailable, done.error().detail());
@@ -184,7 +196,7 @@ Status Records::probe() {
   auto name = temporary_name();
   auto done = write_temporary(name, "probe\n");
   if (done || !(done.error() == ErrorCode::upload_not_found)) {
-    auto removed = io_.remove({temporary_.get(), name});
+    auto removed = io_.remove(name);
     return done ? removed : done;
   }
   return fail(ErrorCode::store_unavailable, done.error().detail());

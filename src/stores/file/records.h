@@ -25,14 +25,14 @@ struct Loaded {
 struct RecordOptions {
   FsyncPolicy fsync = FsyncPolicy::finish;
   mode_t file_perms = 0664;
+  mode_t dir_perms = 0775;  // of `.tusd`, should somebody remove it
   std::string boot_id;
 };
 
 // All calls may come from any thread. Whoever reads a record in order to replace it holds its mutex.
 class Records {
  public:
-  // `temporary` is an open directory on the file system of the store.
-  Records(FileIo& io, Layout& layout, Fd temporary, RecordOptions options);
+  Records(FileIo& io, Layout& layout, RecordOptions options);
 
   // The record alone, without a look at the data.
   Result<InfoFile> read(const UploadId& id, std::span<std::byte> scratch);
@@ -61,16 +61,19 @@ class Records {
   Status probe();
 
  private:
-  Status write_temporary(const std::string& name, std::string_view text);
+  Status write_temporary(const Name& name, std::string_view text);
+  Result<Fd> open_temporary(const Name& name);
   Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
-  Result<std::uint64_t> data_size(const InfoFile& file, const Name& beside);
+  // `beside` is the data file where nobody asked for another place. Where it is elsewhere, and the record did not
+  // say so, the file in memory does from now on, and the next record that is written.
+  Result<std::uint64_t> data_size(InfoFile& file, const Name& beside);
   Result<Place> place_of_data(const InfoFile& file);
-  std::string temporary_name();
+  // In `.tusd/tmp`, which is on the file system of the store.
+  Name temporary_name();
   bool synced() const noexcept { return options_.fsync != FsyncPolicy::off; }
 
   FileIo& io_;
   Layout& layout_;
-  Fd temporary_;
   RecordOptions options_;
   std::string instance_;  // keeps the temporary names of processes apart
   std::atomic<std::uint64_t> counter_{0};

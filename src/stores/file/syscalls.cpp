@@ -21,6 +21,8 @@ int Syscalls::fstatat(int dir, const char* path, struct stat* result, int flags)
   return ::fstatat(dir, path, result, flags);
 }
 
+int Syscalls::close(int fd) { return ::close(fd); }
+
 int Syscalls::ftruncate(int fd, off_t size) { return ::ftruncate(fd, size); }
 
 int Syscalls::fdatasync(int fd) { return ::fdatasync(fd); }

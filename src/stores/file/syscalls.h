@@ -17,6 +17,7 @@ class Syscalls {
   virtual ssize_t pread(int fd, void* into, std::size_t count, off_t at);
   virtual ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at);
   virtual int fstatat(int dir, const char* path, struct stat* result, int flags);
+  virtual int close(int fd);
   virtual int ftruncate(int fd, off_t size);
   virtual int fdatasync(int fd);
   virtual int fsync(int fd);
