@@ -7,6 +7,12 @@ find_package(prometheus-cpp REQUIRED CONFIG)
 find_path(TUS_TOML_INCLUDE toml++/toml.h REQUIRED)
 if(TUS_BUILD_TESTS)
   find_package(GTest REQUIRED CONFIG)
+  # Of tests/faultfs.
+  find_path(TUS_FUSE_INCLUDES fuse3/fuse.h REQUIRED)
+  find_library(TUS_FUSE_LIBRARY fuse3 REQUIRED)
+  add_library(tus_fuse INTERFACE)
+  target_include_directories(tus_fuse SYSTEM INTERFACE "${TUS_FUSE_INCLUDES}")
+  target_link_libraries(tus_fuse INTERFACE "${TUS_FUSE_LIBRARY}" Threads::Threads)
 endif()
 
 # Asio, Beast and JSON as every layer that uses them sees them: the same definitions everywhere, because they share
