@@ -6,6 +6,7 @@ the fault is gone, and nothing is left over.
 """
 import os
 import random
+import signal
 import threading
 import time
 
@@ -278,6 +279,31 @@ class FaultyFileSystem(DiskTest):
                 answer = wire.patch(stuck, offset, payload.read(offset, payload.size))
             self.assertEqual(answer.offset, payload.size, answer)
         self.assertEqual(self.stored(server, stuck).read_bytes(), payload.read(0, payload.size))
+
+    def test_stop_while_it_hangs(self):
+        """[RUN-47] A stop waits for an operation that hangs, and is clean if it ends in time; if not it ends anyway."""
+        payload = Payload(self.scratch, MIB)
+        server = self.serve_faulty("-shutdown-timeout=1s")
+        with server.wire() as wire:
+            path = wire.create(server.base_path, payload.size)
+            self.assertEqual(wire.patch(path, 0, payload.read(0, 1000)).offset, 1000)
+            self.faults.rules(f"write hang path={path.rsplit('/', 1)[1]}")
+            wire.send_head("PATCH", path, patch_fields(1000, payload.size - 1000))
+            wire.send(payload.read(1000, payload.size))
+            self.faults.wait_for_faults()
+            server.process.terminate()
+            time.sleep(1.5)
+            self.assertTrue(server.alive())
+            if not SOAK:
+                self.faults.clear()
+            self.assertEqual(server.wait_for_exit(), -signal.SIGALRM if SOAK else 0)
+            self.faults.clear()
+        server.start()
+        with server.wire() as wire:
+            offset = wire.head(path).offset
+            self.assertGreaterEqual(offset, 1000)
+            self.assertTrue(payload.is_prefix(self.stored(server, path), offset))
+            self.assertEqual(wire.patch(path, offset, payload.read(offset, payload.size)).offset, payload.size)
 
     def test_slow_disk(self):
         """[RUN-47] Every write takes 30 ms: everything works, and the server stops cleanly in the middle of it."""
