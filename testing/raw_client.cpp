@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -86,6 +87,20 @@ RawClient::RawClient(std::uint16_t port, std::chrono::milliseconds timeout) : ti
   }
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+RawClient::RawClient(const std::string& path, std::chrono::milliseconds timeout)
+    : timeout_(timeout) {
+  fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) raise_errno("socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    close();
+    raise("connect: " + std::string(std::strerror(error)));
+  }
 }
 
 RawClient::~RawClient() { close(); }

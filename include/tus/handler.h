@@ -6,6 +6,7 @@
 #include <tus/clock.h>
 #include <tus/exchange.h>
 #include <tus/hooks.h>
+#include <tus/live_settings.h>
 #include <tus/locker.h>
 #include <tus/logger.h>
 #include <tus/metrics_sink.h>
@@ -27,8 +28,9 @@ struct HandlerOptions {
   std::chrono::milliseconds store_timeout{60'000};  // one store call other than append
   std::chrono::milliseconds finish_wait{15'000};    // how long a request waits for the finish
   std::chrono::milliseconds finish_retry_delay{
-      1'000};                     // doubles with every failure, up to 5 minutes
-  unsigned finish_attempts = 20;  // then the upload is abandoned, visibly
+      1'000};                          // doubles with every failure, up to 5 minutes
+  unsigned finish_attempts = 20;       // then the upload is abandoned, visibly
+  std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above
 };
 
 // The parts a handler works with. The handler keeps them alive; they may be shared between handlers.

@@ -4,6 +4,7 @@
 #include <tus/async.h>
 #include <tus/blocking_pool.h>
 #include <tus/handler.h>
+#include <tus/live_settings.h>
 
 #include <chrono>
 #include <cstddef>
@@ -32,6 +33,13 @@ struct HttpServerOptions {
   std::size_t max_header_bytes = 32 * 1024;          // bytes of the whole head; beyond it 431
   std::size_t max_header_fields = 100;               // beyond it 431
   ZeroCopy zero_copy = ZeroCopy::automatic;
+  std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above
+};
+
+// What becomes of clients that have connected and were not accepted when the server stops.
+enum class Unaccepted : std::uint8_t {
+  answer,  // they are told to come again
+  leave,   // another process that has the socket too will accept them
 };
 
 // Answers what no handler is mounted for. Called on the connection's executor; must not block.
@@ -57,9 +65,18 @@ class TUS_EXPORT HttpServer {
   // Listens on an address ("" or "0.0.0.0": both address families) and port (0: a free one); may be
   // called several times. Returns the port, or store_unavailable with a sentence for the operator.
   Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+  // Listens on a stream socket of any kind that listens already, for instance one that another process
+  // has opened. Takes the descriptor over, also when it fails (store_unavailable).
+  Status listen(int fd);
 
-  // Soft stop: accepts nothing new, ends idle connections, ends bodies with BodyState::stopping so that
-  // what arrived is saved and answered; waits for all connections until the deadline, then cuts them.
+  // The first half of stop(), for programs that have to know when no request uses a handler any more:
+  // accepts nothing new, ends bodies with BodyState::stopping so that what arrived is saved and
+  // answered, and returns when every request has its answer. At the deadline connections are cut.
+  // Connections may still be there; what they bring is answered 503.
+  Awaitable<void> end_requests(Deadline deadline, Unaccepted unaccepted);
+
+  // end_requests(), unless that was called before; then waits for all connections until the deadline, and
+  // cuts them.
   Awaitable<void> stop(Deadline deadline);
 
  private:

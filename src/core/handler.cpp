@@ -39,6 +39,11 @@ HandlerOptions checked(HandlerOptions options) {
   }
   if (options.finish_attempts == 0)
     throw std::invalid_argument("finish_attempts must be at least 1");
+  if (!options.live) {
+    options.live = std::make_shared<LiveSettings>();
+    options.live->max_size = options.max_size;
+    options.live->acquire_lock_timeout = options.acquire_lock_timeout;
+  }
   return options;
 }
 
@@ -55,7 +60,6 @@ HandlerParts completed(HandlerParts parts) {
 protocol::TusOptions protocol_options(const HandlerOptions& options, const Store& store) {
   protocol::TusOptions result;
   result.base_path = options.base_path;
-  result.max_size = options.max_size;
   result.can_defer_length = store.capabilities().defer_length;
   result.can_terminate = store.capabilities().terminate;
   return result;
@@ -97,6 +101,9 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
     report(head, "", planned.error(), nullptr);
     co_await exchange.send_final(std::move(planned.error()));
     co_return;
+  }
+  if (auto* describe = std::get_if<DescribeCommand>(&*planned)) {
+    describe->max_size = options_.live->max_size;
   }
   Outcome outcome;
   try {

@@ -100,7 +100,7 @@ bool UploadService::nobody_asks_at_finish() const {
 }
 
 Deadline UploadService::lock_deadline() const {
-  return Deadline::after(parts_.clock->now(), options_.acquire_lock_timeout);
+  return Deadline::after(parts_.clock->now(), options_.live->acquire_lock_timeout.load());
 }
 
 Deadline UploadService::store_deadline() const {
@@ -140,7 +140,7 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
 Awaitable<Outcome> UploadService::create(CreateCommand command, Request request) {
   protocol::LengthQuestion question;
   question.declared_length = command.length;
-  question.max_size = options_.max_size;
+  question.max_size = options_.live->max_size;
   if (command.with_content) question.content_length = request.head.content_length;
   auto limit = protocol::check_length(question);
   if (!limit) co_return Outcome(std::move(limit.error()));
@@ -253,7 +253,7 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   question.length = info.length;
   question.declared_length = command.declared_length;
   question.content_length = request.head.content_length;
-  question.max_size = options_.max_size;
+  question.max_size = options_.live->max_size;
   auto limit = protocol::check_length(question);
   if (!limit) co_return refuse(limit.error().code(), *held.upload);
 
@@ -276,7 +276,7 @@ AppendCheck UploadService::plain_append_check(const AppendCommand& command,
   protocol::LengthQuestion question;
   question.offset = command.offset;
   question.content_length = head.content_length;
-  question.max_size = options_.max_size;
+  question.max_size = options_.live->max_size;
   const bool mark_first = needs_finish();
   return [question, mark_first](const UploadInfo& info) -> std::optional<AppendRequest> {
     const bool marked =

@@ -15,7 +15,11 @@
 TUS_NAMESPACE_BEGIN
 
 // What the server can do; asked without naming an upload.
-struct DescribeCommand {};
+struct DescribeCommand {
+  DescribeCommand() = default;
+  std::uint64_t max_size =
+      0;  // the limit now, which whoever carries the command out fills in; 0: none
+};
 
 struct CreateCommand {
   CreateCommand() = default;

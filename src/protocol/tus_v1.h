@@ -16,7 +16,6 @@ struct TusOptions {
   TusOptions() = default;
 
   std::string base_path = "/files/";
-  std::uint64_t max_size = 0;  // 0: no limit
   bool can_defer_length = true;
   bool can_terminate = true;
 };

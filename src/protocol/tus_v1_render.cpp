@@ -167,11 +167,11 @@ class Success {
         outcome_(outcome),
         response_(response) {}
 
-  void operator()(const DescribeCommand&) const {
+  void operator()(const DescribeCommand& command) const {
     response_.fields.add("Tus-Version", "1.0.0");
     response_.fields.add("Tus-Extension", extensions_);
-    if (options_.max_size > 0) {
-      response_.fields.add("Tus-Max-Size", std::to_string(options_.max_size));
+    if (command.max_size > 0) {
+      response_.fields.add("Tus-Max-Size", std::to_string(command.max_size));
     }
   }
 

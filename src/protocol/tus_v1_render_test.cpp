@@ -61,10 +61,11 @@ TEST(tus_v1_render, options) {
                 "Tus-Version: 1.0.0\n"
                 "Tus-Extension: creation,creation-with-upload,termination,creation-defer-length\n");
   TusOptions options;
-  options.max_size = 10;
   options.can_terminate = false;
   options.can_defer_length = false;
-  EXPECT_EQ(render<DescribeCommand>("OPTIONS /files/\n", Outcome(), {}, options),
+  DescribeCommand limited;
+  limited.max_size = 10;
+  EXPECT_EQ(render("OPTIONS /files/\n", Outcome(), limited, options),
             "200\n" + common +
                 "Tus-Version: 1.0.0\nTus-Extension: creation,creation-with-upload\n"
                 "Tus-Max-Size: 10\n");

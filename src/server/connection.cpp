@@ -4,6 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,35 +12,18 @@
 
 namespace tus::server {
 
-namespace {
-
-std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
-  auto address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  auto host = address.to_string();
-  if (address.is_v6()) host = "[" + host + "]";
-  return host + ":" + std::to_string(endpoint.port());
-}
-
-}  // namespace
-
-Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
-                       std::chrono::milliseconds network_timeout)
-    : socket_(std::move(socket)),
+Connection::Connection(int fd, std::string peer, std::shared_ptr<Loop> loop,
+                       const LiveSettings& settings)
+    : socket_(loop->executor(), fd),
       loop_(std::move(loop)),
-      fd_(socket_.native_handle()),
-      network_timeout_(network_timeout) {
-  boost::system::error_code ec;
-  socket_.native_non_blocking(true, ec);
-  auto endpoint = socket_.remote_endpoint(ec);
-  if (!ec) peer_ = text_of(endpoint);
-}
+      fd_(fd),
+      settings_(settings),
+      peer_(std::move(peer)) {}
 
 Deadline Connection::network_deadline() const noexcept {
-  if (network_timeout_.count() == 0) return Deadline::never();
-  return Deadline::after(std::chrono::steady_clock::now(), network_timeout_);
+  const auto patience = settings_.network_timeout.load(std::memory_order_relaxed);
+  if (patience.count() == 0) return Deadline::never();
+  return Deadline::after(std::chrono::steady_clock::now(), patience);
 }
 
 Awaitable<Connection::Waited> Connection::wait_readable(Purpose purpose, Deadline deadline) {

@@ -6,10 +6,10 @@
 
 #include <tus/async.h>
 #include <tus/deadline.h>
+#include <tus/live_settings.h>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,13 +26,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // What a wait is for decides who may end it.
   enum class Purpose : std::uint8_t { none, request, body, answer, linger };
 
-  Connection(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
-             std::chrono::milliseconds network_timeout);
+  // Takes over the descriptor of a stream socket of any kind, which does not block; not when it throws.
+  // The settings outlive it.
+  Connection(int fd, std::string peer, std::shared_ptr<Loop> loop, const LiveSettings& settings);
 
   int fd() const noexcept { return fd_; }
   Loop& loop() noexcept { return *loop_; }
   InputBuffer& input() noexcept { return input_; }
-  // "127.0.0.1:5432"
+  // "127.0.0.1:5432", or "@" on a Unix socket, as Go has it.
   const std::string& peer() const noexcept { return peer_; }
 
   Awaitable<Waited> wait_readable(Purpose purpose, Deadline deadline);
@@ -65,18 +66,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close() noexcept;
 
  private:
-  using WaitType = asio::ip::tcp::socket::wait_type;
+  using WaitType = asio::posix::stream_descriptor::wait_type;
   Awaitable<Waited> wait(WaitType what, Purpose purpose, Deadline deadline);
   long send_some(std::string_view head, std::string_view body) noexcept;
   Awaitable<bool> send_rest(std::string head, std::string_view body);
 
-  asio::ip::tcp::socket socket_;
+  asio::posix::stream_descriptor socket_;  // waits; the rest is done by hand
   std::shared_ptr<Loop> loop_;
   int fd_;
   Purpose purpose_ = Purpose::none;
   bool timed_out_ = false;
   bool cut_ = false;
-  std::chrono::milliseconds network_timeout_;
+  const LiveSettings& settings_;
   Deadline deadline_ = Deadline::never();
   InputBuffer input_;
   std::string peer_;

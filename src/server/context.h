@@ -20,7 +20,7 @@ namespace tus::server {
 struct Context {
   Context(HttpServerOptions o, std::shared_ptr<Logger> l, std::shared_ptr<MetricsSink> m);
 
-  const HttpServerOptions options;
+  const HttpServerOptions options;  // with live settings
   const HeadLimits limits;
   const std::shared_ptr<Logger> logger;
   const std::shared_ptr<MetricsSink> metrics;

@@ -34,6 +34,7 @@ Awaitable<void> H1Exchange::send_final(Response response) {
   assert(!answered_);
   if (answered_) co_return;
   answered_ = true;
+  if (connection_.loop().stopping()) connection_.loop().request_answered();
   rest_ = body_.rest();
   if (rest_ == H1Body::Rest::large || connection_.loop().stopping()) close_afterwards();
 

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <exception>
 #include <utility>
@@ -20,6 +21,8 @@ using std::chrono::steady_clock;
 // A small first read leaves a large body in the socket, from where it can be spliced.
 constexpr std::size_t head_read_bytes = 4 * 1024;
 constexpr std::size_t max_request_id = 128;
+// Between connecting and the first bytes of a request, when the server stops meanwhile.
+constexpr std::chrono::milliseconds first_request_time{500};
 constexpr std::chrono::seconds linger_time{2};
 constexpr std::chrono::seconds drain_time{10};
 constexpr std::size_t linger_bytes = 1024 * 1024;
@@ -54,10 +57,10 @@ std::string what(std::exception_ptr thrown) {
 
 }  // namespace
 
-H1Session::H1Session(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
+H1Session::H1Session(int fd, std::string peer, std::shared_ptr<Loop> loop,
                      std::shared_ptr<Context> context)
-    : connection_(std::make_shared<Connection>(std::move(socket), std::move(loop),
-                                               context->options.network_timeout)),
+    : connection_(std::make_shared<Connection>(fd, std::move(peer), std::move(loop),
+                                               *context->options.live)),
       context_(std::move(context)),
       number_(context_->connections.fetch_add(1, std::memory_order_relaxed)) {}
 
@@ -77,7 +80,6 @@ void H1Session::register_here() {
 // One coroutine from the first byte to the last: while a body stands still its frame stays, so what is
 // only needed in between has frames of its own.
 Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
-  if (session->connection_->loop().stopping()) co_return;
   session->register_here();
   unsigned without_waiting = 0;
   for (bool goes_on = true; goes_on;) {
@@ -106,14 +108,15 @@ Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
 
 // ---- stopping
 
-void H1Session::soft_stop() {
+bool H1Session::soft_stop() {
   connection_->cancel_wait(Connection::Purpose::request);
-  if (!exchange_) return;
+  if (!exchange_) return false;
   if (exchange_->answered()) {
     connection_->cancel_wait(Connection::Purpose::linger);
-  } else {
-    exchange_->body().interrupt(BodyState::stopping);
+    return false;
   }
+  exchange_->body().interrupt(BodyState::stopping);
+  return true;
 }
 
 void H1Session::hard_stop() {
@@ -143,13 +146,12 @@ Awaitable<H1Session::Next> H1Session::read_head() {
     }
   }
   for (;;) {
+    if (connection_->loop().stopping()) co_return co_await turn_away();
     // An empty line that was forgiven is not the beginning of a request.
     const bool begun = input.size() > scanner.begin();
-    auto waited = Connection::Waited::cancelled;
-    if (!connection_->loop().stopping()) {
-      waited = co_await connection_->wait_readable(Connection::Purpose::request,
-                                                   head_deadline(begun, since));
-    }
+    const auto waited = co_await connection_->wait_readable(Connection::Purpose::request,
+                                                            head_deadline(begun, since));
+    if (connection_->loop().stopping()) continue;
     if (waited != Connection::Waited::ready) co_return head_not_received(waited, begun);
     if (auto next = receive_head(scanner)) co_return *next;
     if (!begun) since = steady_clock::now();
@@ -165,13 +167,26 @@ Deadline H1Session::head_deadline(bool begun, Deadline::Point since) const {
 
 H1Session::Next H1Session::head_not_received(Connection::Waited why, bool begun) {
   if (!begun) return Next::hang_up;
-  const auto data = connection_->input().text();
+  if (why != Connection::Waited::timed_out) return Next::hang_up;
   // Not 408: clients of uploads try again after 5xx, and take every 4xx as the end.
-  if (why == Connection::Waited::timed_out) {
-    return reject(rejection_of(ErrorCode::read_timeout), data);
+  return reject(rejection_of(ErrorCode::read_timeout), connection_->input().text());
+}
+
+// The server is stopping. Whoever has just connected is about to send a request, and whoever has begun one
+// waits for its answer: they are told to come again, instead of losing their connection.
+Awaitable<H1Session::Next> H1Session::turn_away() {
+  const auto stopping = rejection_of(ErrorCode::server_shutdown);
+  const auto& input = connection_->input();
+  if (!input.empty()) co_return reject(stopping, input.text());
+  const auto into = connection_->loop().receive_buffer().first(head_read_bytes);
+  auto n = connection_->receive(into);
+  if (n == -EAGAIN && requests_ == 0) {
+    const auto deadline = Deadline::after(steady_clock::now(), first_request_time);
+    co_await connection_->wait_readable(Connection::Purpose::request, deadline);
+    n = connection_->receive(into);
   }
-  if (!connection_->loop().stopping()) return Next::hang_up;
-  return reject(rejection_of(ErrorCode::server_shutdown), data);
+  if (n <= 0) co_return Next::hang_up;
+  co_return reject(stopping, as_text(into.first(static_cast<std::size_t>(n))));
 }
 
 // Nothing: more has to come.

@@ -9,14 +9,15 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tus::server {
 
 class H1Session final : public LoopMember {
  public:
-  H1Session(asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop,
-            std::shared_ptr<Context> context);
+  // Takes `fd` over, but not when it throws.
+  H1Session(int fd, std::string peer, std::shared_ptr<Loop> loop, std::shared_ptr<Context> context);
 
   ~H1Session() override;
 
@@ -24,7 +25,7 @@ class H1Session final : public LoopMember {
   static Awaitable<void> run(std::unique_ptr<H1Session> session);
 
   void check_deadline(Deadline::Point now) override { connection_->check_deadline(now); }
-  void soft_stop() override;
+  bool soft_stop() override;
   void hard_stop() override;
 
  private:
@@ -34,6 +35,7 @@ class H1Session final : public LoopMember {
   Awaitable<bool> read_request();
   Awaitable<Next> read_head();
   Deadline head_deadline(bool begun, Deadline::Point since) const;
+  Awaitable<Next> turn_away();
   Next head_not_received(Connection::Waited why, bool begun);
   std::optional<Next> receive_head(HeadScanner& scanner);
   std::optional<Next> scan_head(std::string_view data, HeadScanner& scanner);

@@ -11,7 +11,8 @@ class HttpServer::Impl {
   Impl(HttpServerOptions options, const std::vector<asio::any_io_executor>& loops,
        std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
        std::shared_ptr<MetricsSink> metrics)
-      : pool_(std::move(pool)), server_(options, loops, std::move(logger), std::move(metrics)) {}
+      : pool_(std::move(pool)),
+        server_(std::move(options), loops, std::move(logger), std::move(metrics)) {}
 
   server::Server& server() noexcept { return server_; }
 
@@ -23,7 +24,7 @@ class HttpServer::Impl {
 HttpServer::HttpServer(HttpServerOptions options, std::vector<asio::any_io_executor> loops,
                        std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
                        std::shared_ptr<MetricsSink> metrics)
-    : impl_(std::make_unique<Impl>(options, loops, std::move(pool), std::move(logger),
+    : impl_(std::make_unique<Impl>(std::move(options), loops, std::move(pool), std::move(logger),
                                    std::move(metrics))) {}
 
 HttpServer::~HttpServer() = default;
@@ -39,7 +40,22 @@ void HttpServer::mount_plain(std::string path, PlainResponder responder) {
 }
 
 Result<std::uint16_t> HttpServer::listen(const std::string& host, std::uint16_t port) {
-  return impl_->server().listen(host, port);
+  auto socket = server::listen_on_tcp(host, port);
+  if (!socket) return fail(std::move(socket.error()));
+  const auto bound = server::port_of(socket->fd());
+  impl_->server().listen(*std::move(socket));
+  return bound;
+}
+
+Status HttpServer::listen(int fd) {
+  auto socket = server::adopt_listening_socket(fd);
+  if (!socket) return fail(std::move(socket.error()));
+  impl_->server().listen(*std::move(socket));
+  return {};
+}
+
+Awaitable<void> HttpServer::end_requests(Deadline deadline, Unaccepted unaccepted) {
+  return impl_->server().end_requests(deadline, unaccepted);
 }
 
 Awaitable<void> HttpServer::stop(Deadline deadline) { return impl_->server().stop(deadline); }

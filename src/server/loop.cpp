@@ -48,12 +48,19 @@ void Loop::check_deadlines() {
 }
 
 void Loop::soft_stop() {
+  if (stopping_) return;
   stopping_ = true;
-  for (auto& member : members_) member.soft_stop();
+  for (auto& member : members_) {
+    if (member.soft_stop()) ++unanswered_;
+  }
+  if (unanswered_ == 0) quiet_.set();
+}
+
+void Loop::request_answered() noexcept {
+  if (unanswered_ > 0 && --unanswered_ == 0) quiet_.set();
 }
 
 void Loop::hard_stop() {
-  stopping_ = true;
   for (auto& member : members_) member.hard_stop();
 }
 

@@ -1,6 +1,8 @@
 // What the connections of one event loop share: buffers, the date, one timer for all time-outs.
 #pragma once
 
+#include "async/event.h"
+
 #include <tus/async.h>
 #include <tus/deadline.h>
 
@@ -22,8 +24,9 @@ class LoopMember : public boost::intrusive::list_base_hook<> {
   virtual ~LoopMember() = default;
 
   virtual void check_deadline(Deadline::Point now) = 0;
-  // Ends what can be ended without a loss: idle connections, bodies in flight.
-  virtual void soft_stop() = 0;
+  // Ends what can be ended without a loss: idle connections, bodies in flight. Whether a request is being
+  // answered, which will be told with request_answered().
+  virtual bool soft_stop() = 0;
   // Cuts the connection.
   virtual void hard_stop() = 0;
 };
@@ -46,6 +49,10 @@ class Loop : public std::enable_shared_from_this<Loop> {
   bool stopping() const noexcept { return stopping_; }
   void soft_stop();
   void hard_stop();
+  // By those who said in soft_stop() that they would.
+  void request_answered() noexcept;
+  // Set, after soft_stop(), when no request is left that is not answered yet. Any thread.
+  Event& quiet() noexcept { return quiet_; }
 
   // Shared by all connections, so what is in them is valid only until the next co_await.
   std::span<std::byte> receive_buffer() noexcept { return {receive_buffer_.get(), receive_bytes}; }
@@ -65,6 +72,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   Deadline::Point next_check_ = Deadline::Point::max();  // no member's deadline is sooner
   Deadline::Point armed_for_ = Deadline::Point::max();   // when the timer fires
   bool stopping_ = false;
+  std::size_t unanswered_ = 0;  // while stopping
+  Event quiet_;
   std::unique_ptr<std::byte[]> receive_buffer_;
   std::string send_buffer_;
   std::string date_;

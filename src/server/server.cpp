@@ -9,12 +9,22 @@
 
 namespace tus::server {
 
+namespace {
+
+std::function<void(std::exception_ptr)> log_failures(const std::shared_ptr<Context>& context) {
+  return [context](std::exception_ptr) {
+    context->logger->log(LogLevel::error, "ServerTaskFailed", {});
+  };
+}
+
+}  // namespace
+
 Server::Server(HttpServerOptions options, const std::vector<asio::any_io_executor>& loops,
                std::shared_ptr<Logger> logger, std::shared_ptr<MetricsSink> metrics)
-    : context_(std::make_shared<Context>(options, std::move(logger), std::move(metrics))),
-      tasks_([context = context_](std::exception_ptr) {
-        context->logger->log(LogLevel::error, "ServerTaskFailed", {});
-      }) {
+    : context_(
+          std::make_shared<Context>(std::move(options), std::move(logger), std::move(metrics))),
+      accepting_(log_failures(context_)),
+      tasks_(log_failures(context_)) {
   if (loops.empty()) throw std::invalid_argument("an HTTP server needs an event loop");
   for (const auto& executor : loops) loops_.push_back(std::make_shared<Loop>(executor));
 }
@@ -27,32 +37,57 @@ void Server::mount_plain(std::string path, PlainResponder responder) {
   context_->router.mount_plain(std::move(path), std::move(responder));
 }
 
-Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port) {
-  auto listener = std::make_shared<Listener>(loops_, context_);
-  auto bound = listener->open(host, port);
-  if (!bound) return bound;
-  listeners_.push_back(listener);
-  auto accepted = [this](asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop) {
-    auto executor = loop->executor();
-    auto session = std::make_unique<H1Session>(std::move(socket), std::move(loop), context_);
-    tasks_.spawn(executor, H1Session::run(std::move(session)));
+void Server::listen(ListeningSocket socket) {
+  auto accepted = [this](int fd, std::string peer, const std::shared_ptr<Loop>& loop) {
+    serve(fd, std::move(peer), loop);
   };
-  tasks_.spawn(listener->executor(), Listener::run(listener, std::move(accepted)));
-  return bound;
+  auto listener =
+      std::make_shared<Listener>(std::move(socket), loops_, context_, std::move(accepted));
+  listeners_.push_back(listener);
+  accepting_.spawn(listener->executor(), Listener::run(listener));
 }
 
-Awaitable<void> Server::stop(Deadline deadline) {
-  for (const auto& listener : listeners_) {
-    asio::post(listener->executor(), [listener] { listener->close(); });
+void Server::serve(int fd, std::string peer, const std::shared_ptr<Loop>& loop) {
+  auto session = std::make_unique<H1Session>(fd, std::move(peer), loop, context_);
+  try {
+    // From here on the session closes the descriptor.
+    tasks_.spawn(loop->executor(), H1Session::run(std::move(session)));
+  } catch (const std::exception& e) {
+    context_->logger->log(LogLevel::error, "ConnectionFailed", {{"error", e.what()}});
   }
+}
+
+Awaitable<bool> Server::all_quiet(Deadline deadline) {
+  for (const auto& loop : loops_) {
+    if (!co_await loop->quiet().wait(deadline)) co_return false;
+  }
+  co_return true;
+}
+
+Awaitable<void> Server::end_requests(Deadline deadline, Unaccepted unaccepted) {
+  if (std::exchange(ending_, true)) co_return;
+  for (const auto& listener : listeners_) {
+    asio::post(listener->executor(), [listener, unaccepted] { listener->close(unaccepted); });
+  }
+  // Not before all that was accepted is a session, which will be told to stop like the others.
+  co_await accepting_.close(Deadline::never());
   for (const auto& loop : loops_) {
     asio::post(loop->executor(), [loop] { loop->soft_stop(); });
   }
-  if (co_await tasks_.close(deadline)) co_return;
+  if (co_await all_quiet(deadline)) co_return;
   for (const auto& loop : loops_) {
     asio::post(loop->executor(), [loop] { loop->hard_stop(); });
   }
   // What runs now is inside a store or a hook, which have deadlines of their own.
+  co_await all_quiet(Deadline::never());
+}
+
+Awaitable<void> Server::stop(Deadline deadline) {
+  co_await end_requests(deadline, Unaccepted::answer);
+  if (co_await tasks_.close(deadline)) co_return;
+  for (const auto& loop : loops_) {
+    asio::post(loop->executor(), [loop] { loop->hard_stop(); });
+  }
   co_await tasks_.close(Deadline::never());
 }
 

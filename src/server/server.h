@@ -4,6 +4,7 @@
 #include "async/task_group.h"
 #include "server/context.h"
 #include "server/listener.h"
+#include "server/listening_socket.h"
 #include "server/loop.h"
 #include "server/router.h"
 
@@ -23,17 +24,24 @@ class Server {
   // All mounts come before the first listen().
   void mount(std::string base_path, RequestFunction function);
   void mount_plain(std::string path, PlainResponder responder);
-  Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+  void listen(ListeningSocket socket);
+  // See HttpServer.
+  Awaitable<void> end_requests(Deadline deadline, Unaccepted unaccepted);
   Awaitable<void> stop(Deadline deadline);
 
-  // Connections and listeners. Any thread.
+  // Connections. Any thread.
   std::size_t running() const noexcept { return tasks_.running(); }
 
  private:
+  void serve(int fd, std::string peer, const std::shared_ptr<Loop>& loop);
+  Awaitable<bool> all_quiet(Deadline deadline);
+
   std::shared_ptr<Context> context_;
   std::vector<std::shared_ptr<Loop>> loops_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  TaskGroup accepting_;
   TaskGroup tasks_;
+  bool ending_ = false;
 };
 
 }  // namespace tus::server

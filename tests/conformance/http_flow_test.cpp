@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -24,10 +25,13 @@ class HttpFlow : public ::testing::Test {
  protected:
   HttpHouse& house() {
     if (!house_) {
+      server_options.live = live;
+      HandlerOptions options;
+      options.live = live;
       HandlerParts parts;
       parts.store = make_memory_store();
       parts.locker = make_memory_locker();
-      house_.emplace(HandlerOptions(), std::move(parts), server_options);
+      house_.emplace(options, std::move(parts), server_options);
     }
     return *house_;
   }
@@ -50,10 +54,35 @@ class HttpFlow : public ::testing::Test {
   }
 
   HttpServerOptions server_options;
+  std::shared_ptr<LiveSettings> live;  // none: the values of the options
 
  private:
   std::optional<HttpHouse> house_;
 };
+
+// [STOP-5]
+TEST_F(HttpFlow, LimitsChangeWhileTheServerRuns) {
+  live = std::make_shared<LiveSettings>();
+  RawClient client(house().port());
+  const auto path = create(client, 100);
+  live->max_size = 50;
+  EXPECT_EQ(client.request("OPTIONS", "OPTIONS /files/" + common + "\r\n").field("Tus-Max-Size"),
+            "50");
+  EXPECT_EQ(client.request("POST", "POST /files/" + common + "Upload-Length: 51\r\n\r\n").status,
+            413);
+  EXPECT_EQ(client.request("PATCH", patch(path, 0, 60) + std::string(60, 'x')).status, 204)
+      << "its length was accepted";
+  live->max_size = 0;
+  EXPECT_EQ(client.request("OPTIONS", "OPTIONS /files/" + common + "\r\n").field("Tus-Max-Size"),
+            "");
+  create(client, 51);
+
+  live->network_timeout = std::chrono::milliseconds(150);
+  const auto begun = std::chrono::steady_clock::now();
+  client.send(patch(path, 60, 40) + "x");
+  EXPECT_EQ(client.read_response("PATCH").status, 500);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+}
 
 const std::string expect = "Expect: 100-continue\r\n";
 

@@ -2,6 +2,7 @@
 #include "tests/http/test_server.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <thread>
 
 namespace tus::http_tests {
@@ -126,7 +127,9 @@ TEST_P(Flow, ClientsThatLeaveInTheMiddleLeaveTheirBytes) {  // [HTTP-28]
       auto received = server().records().next();
       ASSERT_TRUE(received);
       EXPECT_LT(Clock::now() - left, 1s);
-      EXPECT_EQ(received->state, reset ? BodyState::peer_reset : BodyState::peer_closed);
+      // Unix sockets know no reset.
+      const bool seen_as_reset = reset && GetParam().socket == SocketKind::tcp;
+      EXPECT_EQ(received->state, seen_as_reset ? BodyState::peer_reset : BodyState::peer_closed);
       EXPECT_TRUE(same_bytes(received->body, body));
     }
   }
@@ -257,7 +260,7 @@ TEST_P(Flow, InterruptionEndsABodyInFullFlight) {
     ASSERT_TRUE(received);
     EXPECT_EQ(received->state, BodyState::interrupted);
     EXPECT_TRUE(body.starts_with(received->body));
-    client.shutdown_write();
+    ::shutdown(client.fd(), SHUT_RDWR);  // nobody reads the answer either
     sender.join();
   }
 }

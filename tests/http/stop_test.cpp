@@ -16,15 +16,57 @@ TUS_ALL_WAYS(Stop);
 TEST_P(Stop, ListensWhereItIsTold) {
   start();
   for (const char* host : {"", "0.0.0.0", "localhost", "127.0.0.1"}) {
-    auto port = server().server().listen(host, 0);
-    ASSERT_TRUE(port) << host << port.error().detail();
-    EXPECT_EQ(RawClient(*port).request("GET", get).status, 200) << host;
+    auto socket = server::listen_on_tcp(host, 0);
+    ASSERT_TRUE(socket) << host << socket.error().detail();
+    const auto port = server::port_of(socket->fd());
+    server().server().listen(*std::move(socket));
+    EXPECT_EQ(RawClient(port).request("GET", get).status, 200) << host;
   }
-  auto taken = server().server().listen("127.0.0.1", server().port());
-  ASSERT_FALSE(taken);
-  EXPECT_TRUE(taken.error().detail().contains(std::to_string(server().port())));
-  EXPECT_FALSE(server().server().listen("256.0.0.1", 0));
-  EXPECT_FALSE(server().server().listen("192.0.2.1", 0));
+}
+
+// [SOCK-2] Unix sockets are among the ways that every test here takes; this one looks at the kinds.
+TEST_P(Stop, ListensOnSocketsOfBothKinds) {
+  start();
+  const testing::TemporaryDirectory directory;
+  const auto path = (directory.path() / "s").string();
+  auto local = server::listen_on_unix(path, std::nullopt);
+  ASSERT_TRUE(local) << local.error().detail();
+  server().server().listen(*std::move(local));
+  const auto body = pattern(3'000'000);
+  RawClient client(path);
+  EXPECT_TRUE(same_bytes(client.request("PATCH", patch("/files/x", body)).body, body));
+  EXPECT_EQ(server().connect().request("GET", get).status, 200);
+}
+
+TEST_P(Stop, NewConnectionsAreAnswered) {  // [STOP-3]
+  start();
+  auto silent = server().connect();
+  auto late = server().connect();
+  ASSERT_TRUE(server().wait_for_running(2));
+  std::thread stopper([&] { EXPECT_LT(server().stop(10s), 5s); });
+  EXPECT_FALSE(late.readable(50ms)) << "not turned away before it has spoken";
+  const auto response = late.request("GET", get);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.field("Connection"), "close");
+  EXPECT_NE(response.field("Retry-After"), "");
+  late.close();
+  EXPECT_TRUE(silent.closed_by_peer());
+  stopper.join();
+}
+
+TEST_P(Stop, RequestsEndBeforeConnections) {  // [STOP-1] [STOP-4]
+  start();
+  auto stays = server().connect();
+  stays.send(patch_head("/files/x", 10) + "hello");
+  ASSERT_TRUE(server().records().wait_for_progress(5));
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_LT(server().end_requests(10s), 1s) << "the client that stays keeps nobody waiting";
+  EXPECT_EQ(stays.read_response("PATCH").field("X-State"), state_text(BodyState::stopping));
+  EXPECT_GT(server().server().running(), 0u);
+  EXPECT_THROW(server().connect(), RawClientError);
+  stays.close();
+  EXPECT_LT(server().stop(10s), 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 6s);
 }
 
 TEST_P(Stop, SoftStopAnswersWhatItInterrupts) {

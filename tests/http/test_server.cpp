@@ -138,6 +138,11 @@ bool Records::interrupt_current(BodyState reason) {
   return true;
 }
 
+RawClient TestServer::connect() const {
+  if (port_ == 0) return RawClient((directory_.path() / "socket").string());
+  return RawClient(port_);
+}
+
 TestServer::TestServer(Options options) : loops_(options.loops) {
   options.http.zero_copy = options.zero_copy;
   // UBSan looks at an object's type through a pipe the first time, which must not be when there are no
@@ -160,31 +165,49 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
     response.body = "exact\n";
     return response;
   });
-  auto port = server_->listen("127.0.0.1", 0);
-  if (!port) throw std::runtime_error(port.error().detail());
-  port_ = *port;
+  auto socket = options.socket == SocketKind::tcp
+                    ? server::listen_on_tcp("127.0.0.1", 0)
+                    : server::listen_on_unix(directory_.path() / "socket", std::nullopt);
+  if (!socket) throw std::runtime_error(socket.error().detail());
+  port_ = server::port_of(socket->fd());
+  server_->listen(*std::move(socket));
 }
 
 TestServer::~TestServer() { stop(std::chrono::milliseconds(0)); }
 
 bool TestServer::wait_for_connections(std::size_t left) {
-  constexpr std::size_t listeners = 1;
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (server_->running() > left + listeners) {
+  while (server_->running() > left) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::yield();
   }
   return true;
 }
 
-std::chrono::milliseconds TestServer::stop(std::chrono::milliseconds patience) {
-  if (std::exchange(stopped_, true)) return {};
+bool TestServer::wait_for_running(std::size_t connections) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (server_->running() < connections) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+std::chrono::milliseconds TestServer::time_of(Awaitable<void> task) {
   const auto begun = std::chrono::steady_clock::now();
-  asio::co_spawn(loops_.executors().front(), server_->stop(Deadline::after(begun, patience)),
-                 asio::use_future)
-      .get();
+  asio::co_spawn(loops_.executors().front(), std::move(task), asio::use_future).get();
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                begun);
+}
+
+std::chrono::milliseconds TestServer::end_requests(std::chrono::milliseconds patience) {
+  const auto deadline = Deadline::after(std::chrono::steady_clock::now(), patience);
+  return time_of(server_->end_requests(deadline, Unaccepted::answer));
+}
+
+std::chrono::milliseconds TestServer::stop(std::chrono::milliseconds patience) {
+  if (std::exchange(stopped_, true)) return {};
+  return time_of(server_->stop(Deadline::after(std::chrono::steady_clock::now(), patience)));
 }
 
 Awaitable<void> TestServer::handle(Exchange& exchange) {
@@ -284,12 +307,15 @@ std::string pattern(std::size_t size) {
 }
 
 void PrintTo(const Way& way, std::ostream* out) {
+  if (way.socket == SocketKind::unix_file) *out << "unix ";
   *out << "zero_copy=" << static_cast<int>(way.zero_copy) << " loops=" << way.loops;
 }
 
 TestServer& ServerTest::start(HttpServerOptions http) {
-  server_.emplace(TestServer::Options{
-      .zero_copy = GetParam().zero_copy, .loops = GetParam().loops, .http = http});
+  server_.emplace(TestServer::Options{.zero_copy = GetParam().zero_copy,
+                                      .loops = GetParam().loops,
+                                      .socket = GetParam().socket,
+                                      .http = std::move(http)});
   return *server_;
 }
 

@@ -6,6 +6,7 @@
 #include <tus/exchange.h>
 #include <tus/runtime.h>
 #include <tus/testing/raw_client.h>
+#include <tus/testing/temporary_directory.h>
 
 #include <gtest/gtest.h>
 
@@ -56,6 +57,8 @@ class Records {
   std::uint64_t progress_ = 0;
 };
 
+enum class SocketKind : std::uint8_t { tcp, unix_file };
+
 // Paths:
 //   /files/...        receives the whole body into a file on the pool, answers 200 with what it got
 //   /pull/...         the same through pull() on the loop
@@ -70,6 +73,7 @@ class TestServer {
   struct Options {
     ZeroCopy zero_copy = ZeroCopy::automatic;
     unsigned loops = 1;
+    SocketKind socket = SocketKind::tcp;
     HttpServerOptions http;
   };
 
@@ -77,21 +81,27 @@ class TestServer {
   ~TestServer();
 
   std::uint16_t port() const noexcept { return port_; }
-  RawClient connect() const { return RawClient(port_); }
+  RawClient connect() const;
   Records& records() noexcept { return records_; }
   server::Server& server() noexcept { return *server_; }
 
   // Until all connections but `left` have ended; false after 10 seconds.
   bool wait_for_connections(std::size_t left);
 
-  // Returns how long it took. Once.
+  // Until there are that many; false after 10 seconds.
+  bool wait_for_running(std::size_t connections);
+
+  // Both return how long it took. Once each.
+  std::chrono::milliseconds end_requests(std::chrono::milliseconds patience);
   std::chrono::milliseconds stop(std::chrono::milliseconds patience);
 
  private:
+  std::chrono::milliseconds time_of(Awaitable<void> task);
   Awaitable<void> handle(Exchange& exchange);
   Awaitable<void> receive(Exchange& exchange, bool on_pool, std::string file);
   Awaitable<void> take_part(Exchange& exchange, std::size_t count);
 
+  testing::TemporaryDirectory directory_;
   EventLoops loops_;
   std::shared_ptr<BlockingPool> pool_ = make_blocking_pool(4);
   Records records_;
@@ -110,10 +120,12 @@ std::string pattern(std::size_t size);
 
 inline constexpr std::string_view get = "GET /files/next HTTP/1.1\r\nHost: h\r\n\r\n";
 
-// Every test over the wire runs for both ways of moving bytes and for one and two loops.
+// Every test over the wire runs for both ways of moving bytes, for one and two loops, over both kinds of
+// sockets.
 struct Way {
   ZeroCopy zero_copy;
   unsigned loops;
+  SocketKind socket = SocketKind::tcp;
 };
 void PrintTo(const Way& way, std::ostream* out);
 
@@ -129,6 +141,7 @@ class ServerTest : public ::testing::TestWithParam<Way> {
 #define TUS_ALL_WAYS(suite)                                                                     \
   INSTANTIATE_TEST_SUITE_P(Ways, suite,                                                         \
                            ::testing::Values(Way{ZeroCopy::always, 1}, Way{ZeroCopy::never, 2}, \
-                                             Way{ZeroCopy::automatic, 2}))
+                                             Way{ZeroCopy::automatic, 2},                       \
+                                             Way{ZeroCopy::always, 2, SocketKind::unix_file}))
 
 }  // namespace tus::http_tests

@@ -40,6 +40,9 @@ class RawClient {
   // Connects to 127.0.0.1. `timeout` bounds every single call below. Throws RawClientError.
   explicit RawClient(std::uint16_t port,
                      std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  // Connects to a Unix socket.
+  explicit RawClient(const std::string& path,
+                     std::chrono::milliseconds timeout = std::chrono::seconds(10));
   ~RawClient();
   RawClient(RawClient&& other) noexcept;
   RawClient& operator=(RawClient&&) = delete;
