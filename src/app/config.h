@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ enum class LogFormat : std::uint8_t { text, json };
 struct Config {
   Config() = default;
 
-  std::string host = "0.0.0.0";
+  std::string host = "0.0.0.0";  // or a comma-separated list
   std::uint16_t port = 1080;
-  std::string unix_sock;  // empty: TCP
+  std::string unix_sock;  // instead of host and port
+  std::optional<unsigned> unix_sock_perms;
   std::string base_path = "/files/";
 
   std::uint64_t max_size = 0;  // bytes; 0: no limit

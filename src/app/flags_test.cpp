@@ -241,7 +241,7 @@ TEST(StartLines, AreTusdsLinesInOrder) {  // [FLAG-3]
       "Using /files/ as the base path.",
       "Using /metrics as the metrics path.",
       "You can now upload files to: http://0.0.0.0:4321/files/"};
-  EXPECT_EQ(start_lines(config, "a,b", 4321), expected);
+  EXPECT_EQ(start_lines(config, "a,b", {{.address = "0.0.0.0:4321"}}), expected);
 }
 
 }  // namespace

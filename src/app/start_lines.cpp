@@ -9,12 +9,6 @@ namespace tus::app {
 
 namespace {
 
-std::string with_port(const Config& config, std::uint16_t port) {
-  const bool ipv6 = config.host.contains(':') && !config.host.starts_with('[');
-  const auto host = ipv6 ? "[" + config.host + "]" : config.host;
-  return host + ":" + std::to_string(port);
-}
-
 std::string megabytes(std::uint64_t bytes) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%.2fMB", static_cast<double>(bytes) / 1024 / 1024);
@@ -24,8 +18,7 @@ std::string megabytes(std::uint64_t bytes) {
 }  // namespace
 
 std::vector<std::string> start_lines(const Config& config, const std::string& extensions,
-                                     std::uint16_t port) {
-  const auto address = with_port(config, port);
+                                     const std::vector<ListenerLine>& listeners) {
   std::vector<std::string> lines;
   if (config.store == StoreKind::memory) {
     lines.push_back("Using memory as storage; uploads are forgotten at exit.");
@@ -37,11 +30,17 @@ std::vector<std::string> start_lines(const Config& config, const std::string& ex
   }
   lines.push_back("Using " + megabytes(config.max_size) + " as maximum size.");
   lines.push_back("Supported tus extensions: " + extensions);
-  lines.push_back("Using " + address + " as address to listen.");
+  for (const auto& listener : listeners) {
+    lines.push_back("Using " + listener.address +
+                    (listener.is_unix ? " as socket to listen." : " as address to listen."));
+  }
   lines.push_back("Using " + config.base_path + " as the base path.");
   if (config.expose_metrics)
     lines.push_back("Using " + config.metrics_path + " as the metrics path.");
-  lines.push_back("You can now upload files to: http://" + address + config.base_path);
+  for (const auto& listener : listeners) {
+    if (listener.is_unix) continue;
+    lines.push_back("You can now upload files to: http://" + listener.address + config.base_path);
+  }
   return lines;
 }
 

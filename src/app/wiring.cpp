@@ -8,11 +8,14 @@
 #include <tus/memory_store.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace tus::app {
 
@@ -33,50 +36,53 @@ std::expected<std::shared_ptr<Store>, std::string> make_store(const Config& conf
   return std::move(*store);
 }
 
-HandlerOptions handler_options(const Config& config) {
+HandlerOptions handler_options(const Config& config, const Server& server) {
   HandlerOptions options;
   options.base_path = config.base_path;
-  options.max_size = config.max_size;
-  options.acquire_lock_timeout = config.acquire_lock_timeout;
+  options.live = server.settings;
   options.finish_attempts = config.finish_attempts;
   return options;
 }
 
-HttpServerOptions http_options(const Config& config) {
+HttpServerOptions http_options(const Config& config, const Server& server) {
   HttpServerOptions options;
-  options.network_timeout = config.network_timeout;
+  options.live = server.settings;
   options.zero_copy = config.zero_copy;
   return options;
 }
 
-std::shared_ptr<Logger> make_logger(const Config& config) {
-  auto logger = make_stderr_logger(
-      {.lowest = config.verbose ? LogLevel::debug : LogLevel::info, .format = config.log_format});
+LogLevel lowest_level(const Config& config) {
+  return config.verbose ? LogLevel::debug : LogLevel::info;
+}
+
+std::shared_ptr<LeveledLogger> make_logger(const Config& config) {
+  auto lines = make_stderr_logger({.lowest = LogLevel::debug, .format = config.log_format});
+  auto logger = std::make_shared<LeveledLogger>(std::move(lines), lowest_level(config));
   for (const auto& warning : config.warnings) {
     logger->log(LogLevel::warn, "ConfigurationWarning", {{"cause", warning}});
   }
   return logger;
 }
 
-// A client may take all of the time that a stop has. What the store has to make safe gets time of its own.
-Deadline time_for_the_store() {
-  return Deadline::after(std::chrono::steady_clock::now(), std::chrono::seconds(10));
-}
-
-Awaitable<void> stop_all(Server& server, Deadline deadline) {
+Awaitable<void> stop_all(Server& server, StopPlan plan) {
   server.handler->begin_close();
-  co_await server.http->stop(deadline);
-  co_await server.handler->close(time_for_the_store());
-  co_await server.store->close(time_for_the_store());
+  co_await server.http->end_requests(plan.deadline, plan.unaccepted);
+  // Clients may have taken all of the time that the stop has. What has to be made safe gets its own.
+  const auto to_save = Deadline::after(std::chrono::steady_clock::now(), plan.time_to_save);
+  co_await server.handler->close(to_save);
+  co_await server.store->close(to_save);
+  if (plan.store_is_free) plan.store_is_free();
+  co_await server.http->stop(plan.deadline);
 }
 
 }  // namespace
 
-std::expected<Server, std::string> start_server(const Config& config) {
+std::expected<Server, std::string> make_server(const Config& config) {
   Server server;
   auto clock = std::make_shared<SystemClock>();
   auto metrics = std::make_shared<metrics::PrometheusMetrics>();
   server.logger = make_logger(config);
+  apply_live(server, config);
   server.pool = make_blocking_pool(std::max(pool_threads_at_least, 2 * loop_count(config)));
   auto store = make_store(config, server, clock);
   if (!store) return std::unexpected(std::move(store.error()));
@@ -91,9 +97,9 @@ std::expected<Server, std::string> start_server(const Config& config) {
   parts.metrics = metrics;
   const auto executors = server.loops->executors();
   server.handler =
-      std::make_shared<Handler>(handler_options(config), std::move(parts), executors[0]);
+      std::make_shared<Handler>(handler_options(config, server), std::move(parts), executors[0]);
 
-  server.http = std::make_unique<HttpServer>(http_options(config), executors, server.pool,
+  server.http = std::make_unique<HttpServer>(http_options(config, server), executors, server.pool,
                                              server.logger, metrics);
   server.http->mount(config.base_path, server.handler);
   if (config.expose_metrics) {
@@ -105,16 +111,38 @@ std::expected<Server, std::string> start_server(const Config& config) {
     server.http->mount_plain(
         "/", [path = config.base_path](const RequestHead& head) { return greet(head, path); });
   }
-  auto port = server.http->listen(config.host, config.port);
-  if (!port) return std::unexpected(port.error().detail());
-  server.port = *port;
-  server.handler->recover();
   return server;
 }
 
-void stop_server(Server& server, const Config& config) {
-  const auto deadline = Deadline::after(std::chrono::steady_clock::now(), config.shutdown_timeout);
-  asio::co_spawn(server.loops->executors()[0], stop_all(server, deadline), asio::use_future).get();
+std::optional<std::string> open_for_clients(Server& server, const Listeners& listeners) {
+  std::vector<server::ListeningSocket> duplicates;
+  for (const auto& listener : listeners.all()) {
+    duplicates.emplace_back(::fcntl(listener.socket.fd(), F_DUPFD_CLOEXEC, 3));
+    if (duplicates.back().fd() < 0) {
+      return "cannot listen on " + listener.name + ": " + std::strerror(errno);
+    }
+  }
+  for (auto& duplicate : duplicates) {
+    if (auto listening = server.http->listen(duplicate.release()); !listening) {
+      return listening.error().detail();
+    }
+  }
+  server.handler->recover();
+  return std::nullopt;
+}
+
+void apply_live(Server& server, const Config& config) {
+  server.settings->max_size = config.max_size;
+  server.settings->acquire_lock_timeout = config.acquire_lock_timeout;
+  server.settings->network_timeout = config.network_timeout;
+  server.logger->set_lowest(lowest_level(config));
+}
+
+void begin_stop(Server& server, StopPlan plan, std::function<void(std::exception_ptr)> ended) {
+  asio::co_spawn(server.loops->executors()[0], stop_all(server, std::move(plan)), std::move(ended));
+}
+
+void close_server(Server& server) {
   server.http.reset();
   server.handler.reset();
   server.loops->stop();

@@ -2,35 +2,57 @@
 #pragma once
 
 #include "app/config.h"
+#include "app/leveled_logger.h"
+#include "app/listeners.h"
 
 #include <tus/handler.h>
 #include <tus/http_server.h>
+#include <tus/live_settings.h>
 #include <tus/runtime.h>
 
+#include <chrono>
+#include <exception>
 #include <expected>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace tus::app {
 
-// A running server and everything it is made of. Members are destroyed in reverse order.
+// A server and everything it is made of. Members are destroyed in reverse order.
 struct Server {
   Server() = default;
 
-  std::shared_ptr<Logger> logger;
+  std::shared_ptr<LiveSettings> settings = std::make_shared<LiveSettings>();
+  std::shared_ptr<LeveledLogger> logger;
   std::shared_ptr<BlockingPool> pool;
   std::shared_ptr<Store> store;
   std::unique_ptr<EventLoops> loops;
   std::shared_ptr<Handler> handler;
   std::unique_ptr<HttpServer> http;
-  std::uint16_t port = 0;
 };
 
-// The error is one sentence for the operator.
-std::expected<Server, std::string> start_server(const Config& config);
+// Everything but clients: nothing of the store is changed yet. The error is one sentence for the operator.
+std::expected<Server, std::string> make_server(const Config& config);
 
-// Stops in two steps: saves and answers what is running, waits, then cuts. Blocks the calling thread,
-// which is none of the loops'.
-void stop_server(Server& server, const Config& config);
+// From here on clients are answered, and what an earlier process left undone is taken up.
+std::optional<std::string> open_for_clients(Server& server, const Listeners& listeners);
+
+// Makes the values that may change while the server runs those of `config`. Any thread.
+void apply_live(Server& server, const Config& config);
+
+struct StopPlan {
+  Deadline deadline = Deadline::never();
+  std::chrono::milliseconds time_to_save{10'000};  // for finishes and syncs, after the requests
+  Unaccepted unaccepted = Unaccepted::answer;
+  std::function<void()>
+      store_is_free;  // called when nothing of this process uses the store any more
+};
+
+// Stops in two steps: saves and answers what is running, waits, then cuts. `ended` is called on a thread of
+// the loops; then close_server may be called. `server` must live until then.
+void begin_stop(Server& server, StopPlan plan, std::function<void(std::exception_ptr)> ended);
+void close_server(Server& server);
 
 }  // namespace tus::app

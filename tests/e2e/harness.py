@@ -76,9 +76,7 @@ class Server:
         self.stdout_path = self.scratch / f"{name}.stdout"
         self.stderr_path = self.scratch / f"{name}.stderr"
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            cwd=self.scratch, env=self.environment,
-                                            preexec_fn=die_with_parent)
+            self.process = self.launch(stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.scratch)
         try:
             self.url = wait_until(self._printed_url, START_SECONDS, "the start-up lines").replace(
                 "0.0.0.0", "127.0.0.1")
@@ -86,12 +84,20 @@ class Server:
             self.ended_by_test = True
             self.kill()
             raise
-        host_port = re.fullmatch(r"http://([^/]+):(\d+)(/.*)", self.url)
-        self.address = (host_port[1], int(host_port[2]))
-        self.base_path = host_port[3]
+        if host_port := re.fullmatch(r"http://([^/]+):(\d+)(/.*)", self.url):
+            self.address = (host_port[1], int(host_port[2]))
+            self.base_path = host_port[3]
+        else:  # a Unix socket has no URL
+            self.address = str(self.scratch / self.url)
+            self.base_path = re.search(r"Using (\S+) as the base path", self.output())[1]
+
+    def launch(self, **streams):
+        return subprocess.Popen(self.command, env=self.environment, preexec_fn=die_with_parent, **streams)
 
     def _printed_url(self):
         if match := re.search(r"You can now upload files to: (http://\S+)\n", self.output()):
+            return match[1]
+        if match := re.search(r"Using (\S+) as socket to listen\.\n(.*\n)*.*as the base path\.\n", self.output()):
             return match[1]
         if self.process.poll() is not None:
             raise AssertionError(f"tusd ended at once, code {self.process.returncode}:\n{self.tail()}")

@@ -53,12 +53,19 @@ def chunk(data):
 
 
 class Wire:
-    """One connection. Small sends go out at once, and every wait is bounded."""
+    """One connection, to (host, port) or to the path of a Unix socket. Small sends go out at once, and every
+    wait is bounded."""
 
     def __init__(self, address, timeout=30):
-        self.socket = socket.create_connection(address, timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.host = f"{address[0]}:{address[1]}"
+        if isinstance(address, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(address)
+            self.host = "localhost"
+        else:
+            self.socket = socket.create_connection(address, timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.host = f"{address[0]}:{address[1]}"
         self.buffer = b""
 
     def __enter__(self):
