@@ -26,7 +26,14 @@ std::string_view name_of(LogLevel level) {
   return "ERROR";
 }
 
-bool is_plain(char c) { return c > ' ' && c != '"' && c != '=' && c != '\\' && c < 127; }
+// A table, because every character of every line is looked up.
+constexpr auto plain_characters = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned char c = '!'; c < 127; ++c) plain[c] = c != '"' && c != '=' && c != '\\';
+  return plain;
+}();
+
+bool is_plain(char c) { return plain_characters[static_cast<unsigned char>(c)]; }
 
 // Quoted whenever a reader could be misled.
 void append_text(std::string& out, std::string_view value) {
