@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Stopping, reloading, and upgrading in place, under load."""
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -228,9 +229,17 @@ class Upgrade(StopTest):
     def setUp(self):
         super().setUp()
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self.addCleanup(self.end_orphans)  # after all that tests add
         # The program that is replaced: a copy of its own.
         self.binary = self.scratch / "tusd"
         shutil.copy(BINARY, self.binary)
+
+    def end_orphans(self):
+        """What a test that failed in the middle of an upgrade has not adopted; our own children by now."""
+        children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        for pid in map(int, children.split()):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
     def serve_copy(self, *flags):
         test = self
