@@ -8,13 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string mark_of(const FileBench& bench, const std::string& id) {
-  auto file = parse_info(bench.data(id + ".info"), *UploadId::parse(id));
-  if (!file) return "damaged";
-  if (!file->durable) return "none";
-  return std::to_string(file->durable->offset) + (file->durable->strict ? " strict" : "");
-}
-
 // [FILE-11] fsync=finish: an unfinished upload falls back to what was made safe.
 TEST(durable, falls_back_to_the_safe_prefix) {
   FileBench bench(FsyncPolicy::finish);

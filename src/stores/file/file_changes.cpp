@@ -84,11 +84,22 @@ Status FileUpload::set_finish_now(const Lease& lease, FinishState state,
   if (auto may = may_change(lease, scratch); !may) return may;
   auto next = file_;
   next.info.finish = state;
-  bool final = state == FinishState::finished && synced_;
-  if (final) next.durable.reset();
+  const bool final = state == FinishState::finished;
+  if (final) {
+    if (auto safe = sync_before_finished(); !safe) return safe;
+    next.durable.reset();  // nothing of a finished upload is ever taken back
+  }
   if (auto done = replace(std::move(next)); !done) return done;
   if (final && context_.keeper) context_.keeper->forget(file_.info.id);
   return {};
+}
+
+// finish() may have succeeded on another object.
+Status FileUpload::sync_before_finished() {
+  if (synced_ || context_.off()) return {};
+  auto data = open_data(O_WRONLY);
+  if (!data) return fail(data.error());
+  return context_.io.sync_data(data->get());
 }
 
 Status FileUpload::finish_now(const Lease& lease, std::span<std::byte> scratch) {

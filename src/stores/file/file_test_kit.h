@@ -205,6 +205,10 @@ class FileBench {
   void cut_power() {
     store_.reset();
     calls->cut_power();
+    other_boot();
+  }
+  // The machine is started anew and has lost nothing.
+  void other_boot() {
     boot_id += "'";
     start();
   }
@@ -246,5 +250,13 @@ class FileBench {
 
   std::unique_ptr<FileStore> store_;
 };
+
+// The durable mark in the record of an upload, as text.
+inline std::string mark_of(const FileBench& bench, const std::string& id) {
+  auto file = parse_info(bench.data(id + ".info"), *UploadId::parse(id));
+  if (!file) return "damaged";
+  if (!file->durable) return "none";
+  return std::to_string(file->durable->offset) + (file->durable->strict ? " strict" : "");
+}
 
 }  // namespace tus::file_store::test

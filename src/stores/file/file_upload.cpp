@@ -166,8 +166,8 @@ Status FileUpload::make_ready(int data, bool staged) {
   bool other_boot = old && old->boot_id != context_.records.boot_id();
   bool strict = old && old->strict;
   if (context_.off()) {
-    // A mark of another policy would hold back what is written now.
-    if (strict || other_boot) next.durable.reset();
+    // A mark of another policy would hold back what is written now, if only after the next boot.
+    next.durable.reset();
   } else if (!old || strict != context_.always() || other_boot) {
     // An upload without a mark was begun under no promise, and nobody knows what of it is safe.
     bool known = old && (strict || other_boot);

@@ -69,6 +69,7 @@ class FileUpload final : public Upload {
   Status declare_now(const Lease& lease, std::uint64_t length, std::span<std::byte> scratch);
   Status set_finish_now(const Lease& lease, FinishState state, std::span<std::byte> scratch);
   Status finish_now(const Lease& lease, std::span<std::byte> scratch);
+  Status sync_before_finished();
   Status sync_bytes(const Lease& lease, std::span<std::byte> scratch);
   Status terminate_now(const Lease& lease);
 

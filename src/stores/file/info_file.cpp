@@ -330,6 +330,8 @@ std::uint64_t counted_size(const InfoFile& file, std::uint64_t data_size,
                            std::string_view boot_id) {
   auto size = data_size;
   if (file.pending_start) size = std::min(size, *file.pending_start);
+  // A mark that another policy, or another server, has left in a finished upload says nothing.
+  if (file.info.finish == FinishState::finished) return size;
   if (file.durable && (file.durable->strict || file.durable->boot_id != boot_id)) {
     size = std::min(size, file.durable->offset);
   }

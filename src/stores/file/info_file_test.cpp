@@ -199,6 +199,9 @@ TEST(info_file, counts_what_is_neither_pending_nor_unsafe) {
   EXPECT_EQ(counted_size(file, 20, "b"), 20u);
   file.durable->strict = true;
   EXPECT_EQ(counted_size(file, 100, "a"), 30u);
+  file.info.finish = FinishState::finished;
+  file.pending_start.reset();
+  EXPECT_EQ(counted_size(file, 100, "b"), 100u) << "nothing takes back what is finished";
 }
 
 // What comes out of a hand-made file must not end a header.
