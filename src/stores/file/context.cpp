@@ -83,7 +83,8 @@ Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
       logger(std::move(l)),
       io(*machine.calls),
       layout(io, std::move(root), std::move(path), options.dir_perms),
-      records(io, layout, record_options(options, machine)) {
+      records(io, layout, record_options(options, machine)),
+      handover(std::make_shared<Handover>(records, layout, options.fsync, *clock, logger)) {
   if (options.fsync != FsyncPolicy::finish) return;
   DurableOptions durable{options.durable_bytes, options.durable_interval};
   keeper.emplace(io, records, durable, *clock, *logger);

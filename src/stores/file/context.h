@@ -4,6 +4,7 @@
 #include "async/run_blocking.h"
 #include "stores/file/durable.h"
 #include "stores/file/file_io.h"
+#include "stores/file/handover.h"
 #include "stores/file/layout.h"
 #include "stores/file/records.h"
 
@@ -53,6 +54,7 @@ struct Context {
   FileIo io;
   Layout layout;
   Records records;
+  std::shared_ptr<Handover> handover;
   std::optional<DurableKeeper> keeper;  // fsync=finish
 };
 

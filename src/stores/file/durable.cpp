@@ -34,6 +34,27 @@ std::shared_ptr<Unsafe> DurableKeeper::entry(const UploadId& id, std::uint64_t d
   return made;
 }
 
+std::shared_ptr<Unsafe> DurableKeeper::fresh_entry(const UploadId& id) {
+  forget(id);
+  return std::make_shared<Unsafe>(id);
+}
+
+std::shared_ptr<Unsafe> DurableKeeper::saw(const Loaded& loaded) {
+  const auto& [file, size] = loaded;
+  const auto& mark = file.durable;
+  if (!mark || mark->strict || mark->boot_id != records_.boot_id()) return nullptr;
+  if (mark->offset >= file.info.offset || file.info.finish == FinishState::finished) return nullptr;
+  std::lock_guard lock(mutex_);
+  auto& entry = unsafe_[file.info.id];
+  if (entry) return entry;
+  entry = std::make_shared<Unsafe>(file.info.id);
+  entry->durable = mark->offset;
+  entry->written = file.info.offset;
+  entry->queued = true;
+  entry->since = clock_.now();
+  return entry;
+}
+
 void DurableKeeper::wrote(const std::shared_ptr<Unsafe>& upload, std::uint64_t written) {
   upload->written = written;
   if (!upload->queued.exchange(true)) {

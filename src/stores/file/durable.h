@@ -50,6 +50,11 @@ class DurableKeeper {
   std::shared_ptr<Unsafe> find(const UploadId& id);
   // The entry of an upload, a new one when there is none.
   std::shared_ptr<Unsafe> entry(const UploadId& id, std::uint64_t durable);
+  // The entry of an upload that was just made: one of the same id before it was another upload.
+  std::shared_ptr<Unsafe> fresh_entry(const UploadId& id);
+  // A record was read that calls less durable than counts, as a process that was killed leaves it. The
+  // entry, with the upload in the line.
+  std::shared_ptr<Unsafe> saw(const Loaded& loaded);
   // The upload has `written` bytes now. Cheap.
   void wrote(const std::shared_ptr<Unsafe>& upload, std::uint64_t written);
   // It is finished or gone.

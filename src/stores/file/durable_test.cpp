@@ -54,6 +54,30 @@ TEST(durable, makes_idle_uploads_safe) {
   EXPECT_EQ(inspect(bench.store(), "b")->offset, 0u);
 }
 
+// [FILE-32] nor does it matter that the process which wrote has been killed: recovery looks at every
+// upload, and who looks sees that something is at risk.
+TEST(durable, makes_safe_what_a_killed_process_has_left) {
+  FileBench bench(FsyncPolicy::finish);
+  auto bytes = pattern(100);
+  for (const char* id : {"a", "b", "c"})
+    create(bench.store(), draft_of(id, 100), bytes.substr(0, 50));
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 50u);
+  auto upload = open(bench.store(), "b");
+  tus::testing::ScriptSource source(tus::testing::BodyScript::whole("x"));
+  auto nothing = [](const UploadInfo&) { return std::optional<AppendRequest>(); };
+  auto looked = run(bench.store().open_and_append(*UploadId::parse("c"), FakeLease(), source,
+                                                  nothing, Deadline::never()));
+  ASSERT_TRUE(looked);
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  bench.cut_power();
+  for (const char* id : {"a", "b", "c"}) {
+    EXPECT_EQ(inspect(bench.store(), id)->offset, 50u) << id;
+    EXPECT_EQ(bench.data(id), bytes.substr(0, 50)) << id;
+  }
+}
+
 TEST(durable, makes_a_fast_upload_safe_by_its_bytes) {
   FileBench bench(FsyncPolicy::finish);
   bench.options.durable_bytes = 1000;

@@ -76,6 +76,7 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::open(UploadId id, const Le
   };
   auto loaded = co_await run_blocking(*context_->pool, job);
   if (!loaded) co_return fail(loaded.error());
+  if (context_->keeper && !unsafe) unsafe = context_->keeper->saw(*loaded);
   co_return std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
 }
 
@@ -89,6 +90,7 @@ Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Le
   auto job = [&](std::span<std::byte> scratch) -> Status {
     auto loaded = context_->checked(context_->records.load(id, scratch));
     if (!loaded) return fail(loaded.error());
+    if (context_->keeper && !unsafe) unsafe = context_->keeper->saw(*loaded);
     upload = std::make_unique<FileUpload>(*context_, *std::move(loaded), std::move(unsafe));
     if (auto request = check(upload->info())) {
       run = upload->begin_append(lease, source, *request, scratch);
@@ -109,6 +111,8 @@ Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
   };
   auto loaded = co_await run_blocking(*context_->pool, job);
   if (!loaded) co_return fail(loaded.error());
+  context_->handover->seen(*loaded);
+  if (context_->keeper) (void)context_->keeper->saw(*loaded);
   co_return std::move(loaded->file.info);
 }
 
@@ -142,8 +146,11 @@ Awaitable<Status> FileStore::health(Deadline) {
 }
 
 Awaitable<void> FileStore::close(Deadline deadline) {
-  if (!context_->keeper) co_return;
-  auto job = [&](std::span<std::byte>) { return context_->keeper->sync_all(deadline); };
+  auto job = [&](std::span<std::byte> scratch) {
+    const bool all_safe = !context_->keeper || context_->keeper->sync_all(deadline);
+    context_->handover->clean(deadline, scratch);
+    return all_safe;
+  };
   bool safe = co_await run_blocking(*context_->pool, job, Blocking::for_long);
   if (!safe) context_->logger->log(LogLevel::warn, "UploadsNotSafeAtExit", {});
 }

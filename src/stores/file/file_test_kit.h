@@ -201,6 +201,12 @@ class FileBench {
 
   // The process dies and starts again.
   void restart() { start(); }
+  // A clean stop. The store stays, for a test that looks at what it has left.
+  void close() { run(store_->close(Deadline::never())); }
+  void stop() {
+    close();
+    store_.reset();
+  }
   // So does the machine. What was not synced is spoilt.
   void cut_power() {
     store_.reset();

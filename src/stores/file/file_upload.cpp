@@ -26,9 +26,12 @@ Error gone_if_missing(const Error& error) {
 
 FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe)
     : context_(context),
+      handover_(context.handover),
       file_(std::move(loaded.file)),
       data_size_(loaded.data_size),
       unsafe_(std::move(unsafe)) {}
+
+FileUpload::~FileUpload() { handover_->left(file_, data_size_); }
 
 Awaitable<AppendOutcome> FileUpload::append(const Lease& lease, BodySource& source,
                                             AppendRequest request, Deadline) {

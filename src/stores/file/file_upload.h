@@ -12,6 +12,8 @@ class FileUpload final : public Upload {
  public:
   FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe);
 
+  ~FileUpload() override;
+
   const UploadInfo& info() const noexcept override { return file_.info; }
 
   Awaitable<AppendOutcome> append(const Lease& lease, BodySource& source, AppendRequest request,
@@ -80,6 +82,7 @@ class FileUpload final : public Upload {
   DurableMark mark(std::uint64_t offset) const;
 
   Context& context_;
+  std::shared_ptr<Handover> handover_;
   InfoFile file_;            // as it is on disk
   std::uint64_t data_size_;  // of the data file, more than counts after a crash or while staged
   std::shared_ptr<Unsafe> unsafe_;  // fsync=finish, once something was written

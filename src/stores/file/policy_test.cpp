@@ -8,6 +8,11 @@ using namespace std::chrono_literals;
 
 const auto never = Deadline::never();
 
+FinishState finish_of(const FileBench& bench, const std::string& id) {
+  auto file = parse_info(bench.data(id + ".info"), *UploadId::parse(id));
+  return file ? file->info.finish : FinishState::abandoned;
+}
+
 UploadDraft pending_draft(std::string_view id, std::optional<std::uint64_t> length) {
   auto draft = draft_of(id, length);
   draft.finish = FinishState::pending;
@@ -40,6 +45,145 @@ TEST(policy, a_finished_record_has_no_mark) {
   upload = open(bench.store(), "a");
   expect_ok(run(upload->set_finish_state(FakeLease(), FinishState::finished, never)));
   EXPECT_EQ(mark_of(bench, "a"), "none") << "also when another object has finished it";
+}
+
+// What Go's tusd does to an upload that it goes on with: it appends, and leaves the record alone.
+void append_as_go(const FileBench& bench, const std::string& id, std::string_view bytes) {
+  std::ofstream(bench.path(id), std::ios::binary | std::ios::app) << bytes;
+}
+
+class Handover : public ::testing::TestWithParam<FsyncPolicy> {};
+
+// [FILE-31] ours, Go's, ours: nothing that was acknowledged is taken back, also not after another boot.
+TEST_P(Handover, keeps_what_go_has_acknowledged) {
+  FileBench bench(GetParam());
+  append(*create(bench.store(), pending_draft("a", 10)), "01234");
+  append(*create(bench.store(), pending_draft("dir/b", 10)), "01");
+  append(*create(bench.store(), pending_draft("c", std::nullopt)), "0123");
+  bench.stop();
+  for (const char* id : {"a", "dir/b", "c"}) {
+    EXPECT_EQ(mark_of(bench, id), "none");
+    EXPECT_EQ(finish_of(bench, id), FinishState::derived);
+  }
+  append_as_go(bench, "a", "56789");
+  append_as_go(bench, "dir/b", "234");
+  bench.other_boot();
+  EXPECT_TRUE(inspect(bench.store(), "a")->finished()) << "and no hook runs again";
+  EXPECT_EQ(inspect(bench.store(), "dir/b")->offset, 5u);
+  auto upload = open(bench.store(), "dir/b");
+  EXPECT_EQ(append(*upload, "56789").safe_offset, 10u);
+  EXPECT_EQ(bench.data("dir/b"), "0123456789");
+}
+
+TEST_P(Handover, keeps_a_finish_that_is_due) {
+  FileBench bench(GetParam());
+  append(*create(bench.store(), pending_draft("a", 5)), "01234");
+  bench.stop();
+  EXPECT_EQ(finish_of(bench, "a"), FinishState::pending);
+  bench.restart();
+  EXPECT_TRUE(inspect(bench.store(), "a")->finishing());
+}
+
+// The process before was killed, and this one has only looked.
+TEST_P(Handover, cleans_what_a_killed_process_has_left) {
+  FileBench bench(GetParam());
+  append(*create(bench.store(), pending_draft("a", 10)), "01234");
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  bench.stop();
+  EXPECT_EQ(finish_of(bench, "a"), FinishState::derived);
+  EXPECT_EQ(mark_of(bench, "a"), "none");
+}
+
+TEST_P(Handover, cuts_off_what_was_staged) {
+  FileBench bench(GetParam());
+  auto upload = create(bench.store(), pending_draft("a", 10), "01234");
+  append_staged(*upload, "xyz");
+  upload.reset();
+  bench.stop();
+  EXPECT_EQ(bench.data("a"), "01234") << "it would count for Go's tusd";
+  bench.restart();
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+}
+
+TEST_P(Handover, leaves_alone_what_another_process_writes) {
+  FileBench bench(GetParam());
+  create(bench.store(), pending_draft("a", 10), "01234");
+  append_as_go(bench, "a", "5");
+  bench.stop();
+  EXPECT_EQ(finish_of(bench, "a"), FinishState::pending);
+}
+
+TEST_P(Handover, survives_a_power_cut) {
+  if (GetParam() == FsyncPolicy::off) return;  // promises nothing there
+  FileBench bench(GetParam());
+  append(*create(bench.store(), pending_draft("dir/a", 10)), "01234");
+  bench.stop();
+  bench.cut_power();
+  EXPECT_EQ(finish_of(bench, "dir/a"), FinishState::derived);
+  EXPECT_EQ(inspect(bench.store(), "dir/a")->offset, 5u);
+}
+
+// Each call of a clean stop fails once: what is left is true.
+TEST_P(Handover, fails_safely) {
+  for (int n = 1;; ++n) {
+    FileBench bench(GetParam());
+    SCOPED_TRACE("call " + std::to_string(n));
+    append(*create(bench.store(), pending_draft("dir/a", 10)), "01234");
+    bench.calls->fail_call(n, EIO);
+    bench.close();
+    bool failed = bench.calls->has_failed();
+    bench.calls->fail_call(-1, 0);
+    bench.restart();
+    EXPECT_EQ(inspect(bench.store(), "dir/a")->offset, 5u);
+    if (GetParam() != FsyncPolicy::off) {
+      bench.cut_power();
+      auto info = inspect(bench.store(), "dir/a");
+      ASSERT_TRUE(info);
+      EXPECT_EQ(bench.data("dir/a").substr(0, info->offset), std::string("01234", info->offset));
+      if (!failed) EXPECT_EQ(info->offset, 5u);
+    }
+    if (!failed) break;
+    ASSERT_LT(n, 60);
+  }
+}
+
+TEST_P(Handover, ends_at_its_deadline) {
+  FileBench bench(GetParam());
+  append(*create(bench.store(), pending_draft("a", 10)), "01234");
+  run(bench.store().close(Deadline::at(bench.clock->now())));
+  EXPECT_EQ(finish_of(bench, "a"), FinishState::pending);
+}
+
+INSTANTIATE_TEST_SUITE_P(policy, Handover,
+                         ::testing::Values(FsyncPolicy::off, FsyncPolicy::finish,
+                                           FsyncPolicy::always));
+
+// Beyond its bound the rest keeps what it says, and the log says so once.
+TEST(handover, is_bounded) {
+  class Lines final : public Logger {
+   public:
+    bool enabled(LogLevel) const noexcept override { return true; }
+    void log(LogLevel, std::string_view event, std::initializer_list<LogField>) noexcept override {
+      events.emplace_back(event);
+    }
+    std::vector<std::string> events;
+  };
+  FileBench bench(FsyncPolicy::finish);
+  auto lines = std::make_shared<Lines>();
+  auto& context = bench.store().context();
+  file_store::Handover handover(context.records, context.layout, FsyncPolicy::off, *bench.clock,
+                                lines, 2);
+  for (const char* id : {"a", "b", "c", "d"}) {
+    create(bench.store(), pending_draft(id, 10), "01234");
+    std::array<std::byte, 64 << 10> scratch;
+    handover.seen(*context.records.load(*UploadId::parse(id), scratch));
+  }
+  std::vector<std::byte> scratch(64 << 10);
+  handover.clean(never, scratch);
+  EXPECT_EQ(finish_of(bench, "b"), FinishState::derived);
+  EXPECT_EQ(finish_of(bench, "c"), FinishState::pending);
+  EXPECT_EQ(lines->events, std::vector<std::string>{"MarksStayAtExit"});
 }
 
 }  // namespace

@@ -111,6 +111,11 @@ Status Records::remove_data(const InfoFile& file) {
   return io_.remove(place->name);
 }
 
+Status Records::truncate_data(const InfoFile& file, std::uint64_t size) {
+  auto data = open_data(file, O_WRONLY);
+  return data ? io_.truncate(data->get(), size) : Status(fail(data.error()));
+}
+
 Status Records::create(const InfoFile& file) {
   auto place = layout_.info_file(file.info.id);
   if (!place) return fail(place.error());

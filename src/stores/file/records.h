@@ -51,6 +51,7 @@ class Records {
   // The data file of an upload that has a record.
   Result<Fd> open_data(const InfoFile& file, int flags);
   Status remove_data(const InfoFile& file);
+  Status truncate_data(const InfoFile& file, std::uint64_t size);
   // Makes safe that record and data are where they are.
   Status sync_names(const InfoFile& file);
 
