@@ -55,12 +55,14 @@ Status prepare_temporary(FileIo& io, int root, mode_t perms) {
   return {};
 }
 
-RecordOptions record_options(const FileStoreOptions& options, const Machine& machine) {
+RecordOptions record_options(const FileStoreOptions& options, const Machine& machine,
+                             std::shared_ptr<Logger> logger) {
   RecordOptions record;
   record.fsync = options.fsync;
   record.file_perms = options.file_perms;
   record.dir_perms = options.dir_perms;
   record.boot_id = machine.boot_id;
+  record.logger = std::move(logger);
   return record;
 }
 
@@ -83,7 +85,7 @@ Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
       logger(std::move(l)),
       io(*machine.calls),
       layout(io, std::move(root), std::move(path), options.dir_perms),
-      records(io, layout, record_options(options, machine)),
+      records(io, layout, record_options(options, machine, logger)),
       handover(std::make_shared<Handover>(records, layout, options.fsync, *clock, logger)) {
   if (options.fsync != FsyncPolicy::finish) return;
   DurableOptions durable{options.durable_bytes, options.durable_interval};

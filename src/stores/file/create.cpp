@@ -60,13 +60,21 @@ class Creation {
   }
 
   Result<Fd> open_new(const Name& name, bool may_take_over) {
-    constexpr int flags = O_WRONLY | O_CREAT | O_NOFOLLOW;
-    auto data = context_.io.open(name, flags | O_EXCL, context_.options.file_perms);
-    if (data || !may_take_over || !(data.error() == ErrorCode::upload_exists)) return data;
-    // Data without a record: a creation that was cut off. Nobody was ever told of it.
-    auto record = context_.layout.info_file(file_.info.id);
-    if (!record || context_.io.size(record->name, AT_SYMLINK_NOFOLLOW)) return data;
-    return context_.io.open(name, flags | O_TRUNC, context_.options.file_perms);
+    constexpr int flags = O_WRONLY | O_NOFOLLOW;
+    auto made = context_.io.open(name, flags | O_CREAT | O_EXCL, context_.options.file_perms);
+    if (made || !may_take_over || !(made.error() == ErrorCode::upload_exists)) return made;
+    // A file without a record is the rest of a creation that was cut off, or somebody else's: the data
+    // of an upload whose hook chose this name, or a file of the operator. Only an empty one can be taken
+    // over without a look at all the others.
+    auto record = context_.records.read(file_.info.id, scratch_);
+    if (record || record.error() == ErrorCode::upload_damaged) return made;
+    if (!(record.error() == ErrorCode::upload_not_found)) return fail(record.error());
+    auto rest = context_.io.open(name, flags);
+    if (!rest) return made;
+    auto size = context_.io.size(rest->get());
+    if (!size) return fail(size.error());
+    if (*size > 0) return made;
+    return rest;
   }
 
   Status fill(int data, std::span<const std::byte> first) {
@@ -91,7 +99,9 @@ class Creation {
     // We have just made the data file, so that a record which expects its data there is the rest of a
     // termination that was cut off.
     auto other = context_.records.read(file_.info.id, scratch_);
-    if (!other || !context_.layout.is_default(file_.info.id, other->info.storage)) return done;
+    bool empty = !other && other.error() == ErrorCode::upload_not_found;
+    bool ours = other && context_.layout.is_default(file_.info.id, other->info.storage);
+    if (!empty && !ours) return done;
     if (auto removed = context_.records.remove(file_.info.id); !removed) return removed;
     return context_.records.create(file_);
   }
@@ -114,6 +124,7 @@ Result<Loaded> create_files(Context& context, UploadDraft draft, const Lease& le
   if (lease.lost()) return fail(ErrorCode::lease_lost);
   UploadDraft wishes;
   wishes.id = draft.id;
+  draft.storage.erase("InfoPath");  // not a hook's to choose
   wishes.storage = draft.storage;
   auto file = file_of(context, std::move(draft), first.size());
   Creation creation(context, file, scratch);

@@ -160,8 +160,8 @@ Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written) {
   if (file.info.finish == FinishState::finished) return {};
   auto safe = std::min(written, file.info.offset);
   file.durable = DurableMark{safe, records_.boot_id(), false};
-  // Until the new name is safe the old record is there, with a mark that is true as well.
-  return records_.replace(file, Records::Names::later);
+  // The names too: until now nothing has made safe that there is a record at all.
+  return records_.replace(file);
 }
 
 void DurableKeeper::start_thread() { thread_ = std::thread(&DurableKeeper::run, this); }

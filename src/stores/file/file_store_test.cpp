@@ -103,17 +103,71 @@ TEST(file_store, finds_uploads_whose_directory_was_moved) {
   EXPECT_TRUE(files_in(moved).empty());
 }
 
+// [FILE-34] a copy is a directory of its own, although its records name the files of the old one.
+TEST(file_store, keeps_to_the_copy_of_a_directory) {
+  FileBench bench;
+  create(bench.store(), draft_of("dir/a", 11), "hello");
+  auto chosen = draft_of("b", 11);
+  chosen.storage = {{"Path", (bench.directory.path() / "far" / "b").string()},
+                    {"InfoPath", (bench.directory.path() / "far" / "b.info").string()}};
+  create(bench.store(), chosen, "hello");
+  auto old = bench.options.directory;
+  bench.options.directory = bench.directory.path() / "copy";
+  fs::copy(old, bench.options.directory, fs::copy_options::recursive);
+  bench.restart();
+  append(*open(bench.store(), "dir/a"), " world");
+  EXPECT_EQ(bench.data("dir/a"), "hello world");
+  EXPECT_EQ(read_file(old / "dir/a"), "hello");
+  expect_ok(run(open(bench.store(), "dir/a")->terminate(FakeLease(), Deadline::never())));
+  EXPECT_TRUE(fs::exists(old / "dir/a"));
+  append(*open(bench.store(), "b"), " world");
+  EXPECT_EQ(read_file(bench.directory.path() / "far" / "b"), "hello world") << "a hook chose it";
+}
+
 // [FILE-04] damage is reported as such, and harms no other upload.
 TEST(file_store, reports_damage) {
   FileBench bench;
   create(bench.store(), draft_of("good", 3), "xyz");
-  for (std::string_view text : {"", "{}", "garbage", R"({"Size":2})"}) {
+  for (std::string_view text : {"{}", "garbage", R"({"Size":2})"}) {
     write_file(bench.path("bad"), "12345");
     write_file(bench.path("bad.info"), text);
     expect_error(inspect(bench.store(), "bad"), ErrorCode::upload_damaged);
     expect_error(try_open(bench.store(), "bad"), ErrorCode::upload_damaged);
   }
   EXPECT_EQ(inspect(bench.store(), "good")->offset, 3u);
+}
+
+// What a power cut leaves of a creation that promised nothing. The id is free for whoever holds its lock.
+TEST(file_store, takes_an_empty_record_for_none) {
+  for (const auto& text : {std::string(), std::string(4096, '\0')}) {
+    FileBench bench;
+    create(bench.store(), draft_of("good", 3), "xyz");
+    write_file(bench.path("a.info"), text);
+    write_file(bench.path("a"), "12345");
+    write_file(bench.path("b.info"), text);
+    write_file(bench.path("b"), "");
+    write_file(bench.path("c.info"), text);
+    for (const char* id : {"a", "b", "c"}) {
+      for (int i = 0; i < 3; ++i) {
+        expect_error(inspect(bench.store(), id), ErrorCode::upload_not_found);
+        expect_error(try_open(bench.store(), id), ErrorCode::upload_not_found);
+      }
+    }
+    std::ranges::sort(bench.logger->events);
+    EXPECT_EQ(bench.logger->events,
+              (std::vector<std::string>{"EmptyRecordIgnored a", "EmptyRecordIgnored b",
+                                        "EmptyRecordIgnored c"}))
+        << "once for each";
+    for (const char* id : {"b", "c"}) {
+      expect_error(try_create(bench.store(), draft_of(id, 3), "xyz", FakeLease(0)),
+                   ErrorCode::upload_exists);
+      create(bench.store(), draft_of(id, 3), "xyz");
+      EXPECT_EQ(inspect(bench.store(), id)->offset, 3u);
+    }
+    expect_error(try_create(bench.store(), draft_of("a", 3), "xyz"), ErrorCode::upload_exists);
+    EXPECT_EQ(bench.data("a"), "12345") << "bytes are not taken";
+    EXPECT_EQ(inspect(bench.store(), "good")->offset, 3u);
+  }
 }
 
 TEST(file_store, reads_a_record_larger_than_a_buffer) {
@@ -185,7 +239,7 @@ TEST(file_store, never_overwrites_a_file_that_a_hook_names) {
 // nobody's way who holds the lock of the id.
 TEST(file_store, takes_over_what_a_crash_left) {
   FileBench bench;
-  write_file(bench.path("a"), "left over");
+  write_file(bench.path("a"), "");
   expect_error(inspect(bench.store(), "a"), ErrorCode::upload_not_found);
   expect_error(try_create(bench.store(), draft_of("a", 8), "1234", FakeLease(0)),
                ErrorCode::upload_exists);
@@ -199,6 +253,31 @@ TEST(file_store, takes_over_what_a_crash_left) {
   EXPECT_FALSE(fs::exists(bench.path("a")));
   create(bench.store(), draft_of("a", 4), "5678");
   EXPECT_EQ(inspect(bench.store(), "a")->length, 4u);
+}
+
+// [FILE-33] a creation never takes bytes away: not those of an upload whose data a hook has put there, not
+// those of an operator, and not because the disk does not answer.
+TEST(file_store, takes_no_bytes_from_others) {
+  FileBench bench;
+  auto draft = draft_of("x", 8);
+  draft.storage = {{"Path", "y"}};
+  create(bench.store(), draft, "1234");
+  expect_error(try_create(bench.store(), draft_of("y", 8), "5678"), ErrorCode::upload_exists);
+  write_file(bench.path("notes.txt"), "precious");
+  expect_error(try_create(bench.store(), draft_of("notes.txt", 8)), ErrorCode::upload_exists);
+  EXPECT_EQ(bench.data("y"), "1234");
+  EXPECT_EQ(bench.data("notes.txt"), "precious");
+
+  create(bench.store(), draft_of("a", 8), "1234");
+  for (int n = 1; n < 20; ++n) {
+    for (int error : {EIO, EMFILE, ENOENT}) {
+      bench.calls->fail_call(n, error);
+      EXPECT_FALSE(try_create(bench.store(), draft_of("a", 8), "5678"));
+      bench.calls->fail_call(-1, 0);
+      ASSERT_EQ(bench.data("a"), "1234") << n;
+      EXPECT_EQ(inspect(bench.store(), "a")->offset, 4u);
+    }
+  }
 }
 
 TEST(file_store, ignores_files_that_are_no_uploads) {

@@ -190,6 +190,21 @@ class FaultySource final : public BodySource {
   FaultyCalls& calls_;
 };
 
+// Remembers what was logged: the event and its id.
+class Lines final : public Logger {
+ public:
+  bool enabled(LogLevel) const noexcept override { return true; }
+  void log(LogLevel, std::string_view event,
+           std::initializer_list<LogField> fields) noexcept override {
+    std::string line(event);
+    for (const auto& field : fields) {
+      if (field.key == "id") line.append(" ").append(field.value);
+    }
+    events.push_back(std::move(line));
+  }
+  std::vector<std::string> events;
+};
+
 // A machine with a directory and, while it is up, a store.
 class FileBench {
  public:
@@ -238,6 +253,7 @@ class FileBench {
   std::shared_ptr<FaultyCalls> calls = std::make_shared<FaultyCalls>();
   std::shared_ptr<BlockingPool> pool = std::make_shared<tus::testing::InlinePool>();
   std::shared_ptr<tus::testing::ManualClock> clock = std::make_shared<tus::testing::ManualClock>();
+  std::shared_ptr<Lines> logger = std::make_shared<Lines>();
   std::string boot_id = "boot";
 
  private:
@@ -247,8 +263,7 @@ class FileBench {
     machine.calls = calls;
     machine.boot_id = boot_id;
     machine.background_thread = false;
-    auto context =
-        make_context(options, std::move(machine), pool, clock, std::make_shared<NoLogger>());
+    auto context = make_context(options, std::move(machine), pool, clock, logger);
     if (!context) throw std::runtime_error(context.error().detail());
     store_ = std::make_unique<FileStore>(*std::move(context));
     (void)calls->take_log();

@@ -161,14 +161,6 @@ INSTANTIATE_TEST_SUITE_P(policy, Handover,
 
 // Beyond its bound the rest keeps what it says, and the log says so once.
 TEST(handover, is_bounded) {
-  class Lines final : public Logger {
-   public:
-    bool enabled(LogLevel) const noexcept override { return true; }
-    void log(LogLevel, std::string_view event, std::initializer_list<LogField>) noexcept override {
-      events.emplace_back(event);
-    }
-    std::vector<std::string> events;
-  };
   FileBench bench(FsyncPolicy::finish);
   auto lines = std::make_shared<Lines>();
   auto& context = bench.store().context();

@@ -13,6 +13,8 @@ namespace {
 // Larger than the longest request head that any server takes, with every byte escaped.
 constexpr std::size_t largest_record = 4 << 20;
 
+constexpr std::size_t most_warnings = 1000;
+
 constexpr int read_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 std::string random_name() {
@@ -33,19 +35,31 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 Records::Records(FileIo& io, Layout& layout, RecordOptions options)
     : io_(io), layout_(layout), options_(std::move(options)), instance_(random_name()) {}
 
+Result<InfoFile> Records::parse(std::string_view text, const UploadId& id) {
+  if (text.find_first_not_of('\0') != std::string_view::npos) return parse_info(text, id);
+  {
+    std::lock_guard lock(warned_mutex_);
+    bool first = warned_.size() < most_warnings && warned_.insert(id).second;
+    if (first && options_.logger) {
+      options_.logger->log(LogLevel::warn, "EmptyRecordIgnored", {{"id", id.str()}});
+    }
+  }
+  return fail(ErrorCode::upload_not_found, "the .info file is empty");
+}
+
 Result<InfoFile> Records::read_at(const Name& name, const UploadId& id,
                                   std::span<std::byte> scratch) {
   auto fd = io_.open(name, read_flags);
   if (!fd) return fail(fd.error());
   auto length = io_.read(fd->get(), 0, scratch);
   if (!length) return fail(length.error());
-  if (*length < scratch.size()) return parse_info(text_of(scratch.first(*length)), id);
+  if (*length < scratch.size()) return parse(text_of(scratch.first(*length)), id);
 
   std::vector<std::byte> all(largest_record);
   length = io_.read(fd->get(), 0, all);
   if (!length) return fail(length.error());
   if (*length == all.size()) return fail(ErrorCode::upload_damaged, "the .info file is huge");
-  return parse_info(text_of(std::span(all).first(*length)), id);
+  return parse(text_of(std::span(all).first(*length)), id);
 }
 
 Result<InfoFile> Records::read(const UploadId& id, std::span<std::byte> scratch) {

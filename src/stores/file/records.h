@@ -6,11 +6,14 @@
 #include "stores/file/layout.h"
 
 #include <tus/file_store.h>
+#include <tus/logger.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 
@@ -27,6 +30,7 @@ struct RecordOptions {
   mode_t file_perms = 0664;
   mode_t dir_perms = 0775;  // of `.tusd`, should somebody remove it
   std::string boot_id;
+  std::shared_ptr<Logger> logger;  // for what is odd and no error; may be empty
 };
 
 // All calls may come from any thread. Whoever reads a record in order to replace it holds its mutex.
@@ -36,7 +40,8 @@ class Records {
 
   // The record alone, without a look at the data.
   Result<InfoFile> read(const UploadId& id, std::span<std::byte> scratch);
-  // `scratch` is 64 KiB or more. Errors: upload_not_found, upload_damaged, store_unavailable.
+  // `scratch` is 64 KiB or more. Errors: upload_not_found, upload_damaged, store_unavailable. An empty
+  // record, as a power cut leaves it of an upload that nobody was promised, is not found.
   Result<Loaded> load(const UploadId& id, std::span<std::byte> scratch);
 
   // Makes the record of a new upload. Nothing is left behind when it fails. Error: upload_exists.
@@ -64,6 +69,7 @@ class Records {
  private:
   Status write_temporary(const Name& name, std::string_view text);
   Result<Fd> open_temporary(const Name& name);
+  Result<InfoFile> parse(std::string_view text, const UploadId& id);
   Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
   // `beside` is the data file where nobody asked for another place. Where it is elsewhere, and the record did not
   // say so, the file in memory does from now on, and the next record that is written.
@@ -79,6 +85,8 @@ class Records {
   std::string instance_;  // keeps the temporary names of processes apart
   std::atomic<std::uint64_t> counter_{0};
   std::array<std::mutex, 64> mutexes_;
+  std::mutex warned_mutex_;
+  std::set<UploadId> warned_;  // of their empty records; bounded
 };
 
 }  // namespace tus::file_store
