@@ -101,14 +101,15 @@ TEST_P(TakeOver, FinishesOnceWhatGoHasBegun) {
   }
 }
 
-// [MIG-9] what we began and Go completed is finished by us as well when we are back: nothing tells that Go did it.
+// [MIG-9] what we began and Go completed is finished by us as well when our process had died: nothing tells that
+// Go did it. (A clean stop closes the store, which leaves nothing to finish.)
 TEST_P(TakeOver, FinishesWhatGoCompletedForUs) {
   if (GetParam() == FsyncPolicy::always) return;  // there it falls back to what we know to be safe
   start();
   const auto path = bench().create(11);
   EXPECT_EQ(bench().patch(path, 0, "hello").status, 204);
   heard();
-  start();  // a clean stop, then Go's turn
+  start();  // a stop that does not close the store, then Go's turn
   put(path.substr(std::string("/files/").size()), "hello world");
   start();
   EXPECT_EQ(heard(), finished_once);

@@ -144,14 +144,14 @@ class Faults(DiskTest):
         self.assertTrue(payload.is_prefix(self.stored(server, path), payload.size))
 
     def test_damaged_records(self):
-        """[RUN-18] An empty, cut or senseless .info is a clear error of that upload alone."""
+        """[RUN-18] A cut or senseless .info is a clear error of that upload alone; an empty one is no upload."""
         server = self.serve()
         with server.wire() as wire:
             path = wire.create(server.base_path, 10)
             wire.patch(path, 0, b"01234")
         info = pathlib.Path(str(self.stored(server, path)) + ".info")
         good = info.read_bytes()
-        damages = {"empty": b"", "cut": good[:len(good) // 2], "zeros": bytes(len(good)), "garbage": os.urandom(500),
+        damages = {"cut": good[:len(good) // 2], "garbage": os.urandom(500),
                    "a list": b"[]", "null": b"null", "negative size": self.changed(good, Size=-1),
                    "size as text": self.changed(good, Size="10"), "huge number": good.replace(b'"Size":10', b'"Size":1e400'),
                    "deep": b"[" * 100_000, "large": b'{"ID":"' + b"x" * (8 << 20) + b'"}'}
@@ -162,6 +162,11 @@ class Faults(DiskTest):
                 answer = wire.patch(path, 5, b"56789")
                 self.assert_error(answer, 500, "ERR_UPLOAD_DAMAGED")
                 self.assertNotIn(str(server.directory).encode(), answer.body)
+        for name, content in {"empty": b"", "zeros": bytes(len(good))}.items():
+            with self.subTest(name), server.wire() as wire:
+                info.write_bytes(content)
+                self.assertEqual(wire.head(path).status, 404)
+                self.assert_error(wire.patch(path, 5, b"56789"), 404, "ERR_UPLOAD_NOT_FOUND")
         with server.wire() as wire:
             other = wire.create(server.base_path, 3)
             self.assertEqual(wire.patch(other, 0, b"abc").offset, 3)
