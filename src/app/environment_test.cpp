@@ -54,13 +54,13 @@ TEST(Environment, NamesFollowFromTheFlags) {
 TEST(Environment, EveryOptionIsAVariable) {  // [FLAG-7]
   const auto config =
       configured({"PATH=/bin", "TUSD_UPLOAD_DIR=/u", "TUSD_PORT=99", "TUSD_EXPOSE_METRICS=false",
-                  "TUSD_VERBOSE=1", "TUSD_NETWORK_TIMEOUT=2m", "TUSD_LOCKER=none"});
+                  "TUSD_VERBOSE=1", "TUSD_NETWORK_TIMEOUT=2m", "TUSD_FSYNC=off"});
   EXPECT_EQ(config.files.directory, "/u");
   EXPECT_EQ(config.port, 99);
   EXPECT_FALSE(config.expose_metrics);
   EXPECT_TRUE(config.verbose);
   EXPECT_EQ(config.network_timeout, std::chrono::minutes(2));
-  EXPECT_EQ(config.locker, LockerKind::none);
+  EXPECT_EQ(config.files.fsync, FsyncPolicy::off);
   EXPECT_EQ(configured({"TUSD_DIR=/alias"}).files.directory, "/alias");
 }
 

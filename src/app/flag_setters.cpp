@@ -82,6 +82,8 @@ Complaint set_port(Config& config, std::string_view text) {
 }
 
 Complaint set_base_path(Config& config, std::string_view text) {
+  if (text.contains("://"))
+    return "want a path such as /files/; this build cannot take a whole URL";
   std::string path(text);
   if (!path.starts_with('/')) path.insert(0, 1, '/');
   if (!path.ends_with('/')) path += '/';
@@ -126,8 +128,9 @@ Complaint set_store(Config& config, std::string_view text) {
 }
 
 Complaint set_locker(Config& config, std::string_view text) {
-  constexpr std::array<Choice<LockerKind>, 3> choices{
-      {{"file", LockerKind::file}, {"memory", LockerKind::memory}, {"none", LockerKind::none}}};
+  constexpr std::array<Choice<LockerKind>, 1> choices{{{"memory", LockerKind::memory}}};
+  if (text == "file" || text == "none")
+    return "this build only locks within one process: want memory";
   return choose(config.locker, text, choices);
 }
 

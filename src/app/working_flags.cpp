@@ -105,11 +105,9 @@ constexpr std::array storage_rows{
     Flag{.name = "locker",
          .group = file_storage,
          .kind = FlagKind::choice,
-         .value = "file|memory|none",
-         .standard = "file",
-         .help =
-             "how uploads are locked: between processes on one directory, within this process, or "
-             "not at all",
+         .value = "memory",
+         .standard = "memory",
+         .help = "how uploads are locked: within this process, so one server per directory",
          .set = set_locker},
     Flag{.name = "filelock-holder-poll-interval",
          .group = file_storage,
@@ -117,8 +115,8 @@ constexpr std::array storage_rows{
          .value = "DURATION",
          .standard = "5s",
          .help =
-             "how often the holder of a lock looks whether somebody wants it, where polling is all "
-             "there is",
+             "how often the holder of a lock looks whether somebody wants it; not used, as locks "
+             "within a process need no polling",
          .set = [](Config& c, std::string_view v) { return set_duration(c.lock_holder_poll, v); }},
     Flag{
         .name = "filelock-acquirer-poll-interval",
@@ -126,9 +124,8 @@ constexpr std::array storage_rows{
         .kind = FlagKind::duration,
         .value = "DURATION",
         .standard = "2s",
-        .help =
-            "how often somebody who wants a lock looks whether it is free, where polling is all "
-            "there is",
+        .help = "how often somebody who wants a lock looks whether it is free; not used, as locks "
+                "within a process need no polling",
         .set = [](Config& c, std::string_view v) { return set_duration(c.lock_acquirer_poll, v); }},
 };
 
