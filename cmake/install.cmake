@@ -28,7 +28,7 @@ target_compile_features(tus PUBLIC cxx_std_23)
 set_target_properties(tus PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION 0)
 
 install(TARGETS tus EXPORT tus-targets)
-install(TARGETS tusd)
+install(TARGETS tusd COMPONENT server)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tus" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(EXPORT tus-targets NAMESPACE tus:: DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/tus")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/tus-config.cmake.in" "${PROJECT_BINARY_DIR}/tus-config.cmake"
