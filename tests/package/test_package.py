@@ -185,7 +185,7 @@ class PackageTest(unittest.TestCase):
         self.assertEqual((state.st_uid, state.st_gid, state.st_mode & 0o7777), (uid, gid, 0o750))
         self.assertNotEqual(uid if IS_ROOT else 1, 0)
         server = self.serve()
-        self.assertIn("127.0.0.1", server.url)  # the package opens nothing to the network by itself
+        self.assertIn("Using 127.0.0.1:", server.output())  # the package opens nothing to the network by itself
         status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
         self.assertEqual(re.search(r"^Uid:\s+(\d+)\s+(\d+)", status, re.M).groups(), (str(uid), str(uid)))
         data = os.urandom(3_000_000)
