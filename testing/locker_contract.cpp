@@ -153,6 +153,56 @@ void turns_away_those_behind_a_busy_holder(std::shared_ptr<Locker>& locker) {
   EXPECT_FALSE(*run(locker->is_held(id_of("a"))));
 }
 
+// [LOCK-7]
+void turns_away_those_who_wait_for_one_that_becomes_busy(std::shared_ptr<Locker>& locker) {
+  auto first = holder();
+  auto lease = take(*locker, "a", first);
+  LeaseResult second = fail(ErrorCode::internal);
+  TestLoop loop;
+  loop.spawn(acquire(*locker, holder(), second));
+  loop.run_until_idle();
+  first->become(Answer::busy);
+  loop.run();
+  expect_error(second, ErrorCode::upload_locked);
+  EXPECT_FALSE(lease->lost());
+}
+
+std::shared_ptr<FakeHolder> holder_since(int second) {
+  return std::make_shared<FakeHolder>(Answer::releasing,
+                                      Deadline::Point(std::chrono::seconds(second)));
+}
+
+// [LOCK-11]
+void lets_older_requests_in_first(std::shared_ptr<Locker>& locker) {
+  auto lease = take(*locker, "a", holder_since(1));
+  LeaseResult oldest = fail(ErrorCode::internal);
+  LeaseResult middle = fail(ErrorCode::internal);
+  LeaseResult newest = fail(ErrorCode::internal);
+  TestLoop loop;
+  loop.spawn(acquire(*locker, holder_since(4), newest));
+  loop.run_until_idle();
+  loop.spawn(acquire(*locker, holder_since(2), oldest));
+  loop.run_until_idle();
+  loop.spawn(acquire(*locker, holder_since(3), middle));
+  loop.run_until_idle();
+  for (auto* next : {&oldest, &middle, &newest}) {
+    lease.reset();
+    loop.run_until_idle();
+    ASSERT_TRUE(*next);
+    lease = std::move(**next);
+  }
+  loop.run();
+}
+
+// [LOCK-11]
+void asks_no_newer_holder(std::shared_ptr<Locker>& locker) {
+  auto newer = holder_since(2);
+  auto lease = take(*locker, "a", newer);
+  expect_error(run(locker->acquire(id_of("a"), Deadline::never(), holder_since(1))),
+               ErrorCode::upload_locked);
+  EXPECT_EQ(newer->requests(), 0);
+}
+
 // [LOCK-8]
 void leaves_no_trace_of_a_destroyed_waiter(std::shared_ptr<Locker>& locker) {
   auto lease = take(*locker, "a");
@@ -235,6 +285,10 @@ constexpr LockerTest tests[] = {
     {"hands_over_when_released", hands_over_when_released},
     {"hands_over_in_the_order_of_asking", hands_over_in_the_order_of_asking},
     {"turns_away_those_behind_a_busy_holder", turns_away_those_behind_a_busy_holder},
+    {"turns_away_those_who_wait_for_one_that_becomes_busy",
+     turns_away_those_who_wait_for_one_that_becomes_busy},
+    {"lets_older_requests_in_first", lets_older_requests_in_first},
+    {"asks_no_newer_holder", asks_no_newer_holder},
     {"leaves_no_trace_of_a_destroyed_waiter", leaves_no_trace_of_a_destroyed_waiter},
     {"outlives_its_locker", outlives_its_locker},
     {"lets_one_in_at_a_time", lets_one_in_at_a_time},

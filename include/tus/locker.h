@@ -24,6 +24,9 @@ class TUS_EXPORT LeaseHolder {
   virtual Answer release_requested() noexcept = 0;
   // The lease is, or is about to be, somebody else's: write nothing more.
   virtual void lease_lost() noexcept = 0;
+  // When its request came. Older ones stand in line before newer ones, also when they ask again, and a
+  // newer holder is not asked to release for an older one. Always the same answer.
+  virtual Deadline::Point since() const noexcept { return Deadline::Point::min(); }
 };
 
 class TUS_EXPORT Lease {
@@ -41,8 +44,10 @@ class TUS_EXPORT Locker {
  public:
   virtual ~Locker() = default;
 
-  // Asks the present holder, if any, to release, and waits for it. `id` and `holder` are kept as long as
-  // the lease lives. Errors: upload_locked (the holder is busy), lock_timeout, store_unavailable.
+  // Asks the present holder, if any, to release, and waits for it. Whoever waits keeps its place, and is
+  // turned away as soon as the locker sees that the holder has become busy. `id` and `holder` are kept as
+  // long as the lease lives. Errors: upload_locked (the holder is busy, or came later), lock_timeout,
+  // store_unavailable.
   virtual Awaitable<Result<std::unique_ptr<Lease>>> acquire(
       UploadId id, Deadline deadline, std::shared_ptr<LeaseHolder> holder) = 0;
 

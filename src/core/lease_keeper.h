@@ -14,8 +14,12 @@ namespace tus::core {
 // something that cannot be stopped, the newcomer is told so; in between it waits the moment it takes.
 class LeaseKeeper final : public LeaseHolder {
  public:
+  // `since`: when its request came, however often it asks.
+  explicit LeaseKeeper(Deadline::Point since) noexcept : since_(since) {}
+
   Answer release_requested() noexcept override;
   void lease_lost() noexcept override;
+  Deadline::Point since() const noexcept override { return since_; }
 
   // In a hook or a finish: newcomers are turned away.
   void become_busy() noexcept;
@@ -26,6 +30,7 @@ class LeaseKeeper final : public LeaseHolder {
   void start_receiving(BodySource& body) noexcept;
   void stop_receiving() noexcept;
 
+  const Deadline::Point since_;
   std::mutex mutex_;
   BodySource* body_ = nullptr;
   bool wanted_ = false;

@@ -15,8 +15,6 @@ namespace tus::core {
 
 namespace {
 
-// A waiting request looks this often whether the holder has meanwhile turned into a finish job.
-constexpr std::chrono::milliseconds lock_slice{500};
 constexpr std::chrono::seconds finishing_retry_after{5};
 
 // The whole body, when all of it has arrived with the head: then one store call makes the upload.
@@ -185,7 +183,7 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
 Awaitable<Result<HeldUpload>> UploadService::create_held(
     UploadDraft draft, Request request, std::optional<std::span<const std::byte>> first) {
   HeldUpload held;
-  held.keeper = std::make_shared<LeaseKeeper>();
+  held.keeper = std::make_shared<LeaseKeeper>(parts_.clock->now());
   const bool id_is_known_elsewhere = !draft.id.empty();
   if (!id_is_known_elsewhere) draft.id = random_upload_id();
   const auto bytes = first.value_or(std::span<const std::byte>());
@@ -393,12 +391,13 @@ Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
 
 Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
     UploadId id, const RequestHead& head, const EarlyAppend* early) {
+  const auto since = parts_.clock->now();
   for (bool finished_here = false;;) {
     if (auto job = jobs_.find(id)) {
       auto joined = co_await join(std::move(job));
       if (joined.error) co_return std::unexpected(std::move(joined));
     }
-    auto held = co_await open_held(id, early);
+    auto held = co_await open_held(id, since, early);
     if (!held) {
       if (jobs_.find(id)) continue;
       co_return std::unexpected(Outcome(std::move(held.error())));
@@ -416,22 +415,24 @@ Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
 
 // An upload that goes needs no finish; one whose finish waits for its next attempt does not get it.
 Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_to_end(UploadId id) {
-  const auto deadline = Deadline::after(parts_.clock->now(), options_.finish_wait);
+  const auto since = parts_.clock->now();
+  const auto deadline = Deadline::after(since, options_.finish_wait);
   for (;;) {
     if (auto job = jobs_.find(id)) {
       jobs_.give_way(*job);
       if (!co_await job->done.wait(deadline)) co_return std::unexpected(finishing_outcome());
     }
-    auto held = co_await open_held(id, nullptr);
+    auto held = co_await open_held(id, since, nullptr);
     if (held) co_return std::move(*held);
     if (!jobs_.find(id)) co_return std::unexpected(Outcome(std::move(held.error())));
   }
 }
 
-Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, const EarlyAppend* early) {
+Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, Deadline::Point since,
+                                                       const EarlyAppend* early) {
   HeldUpload held;
-  held.keeper = std::make_shared<LeaseKeeper>();
-  auto lease = co_await acquire(id, held.keeper);
+  held.keeper = std::make_shared<LeaseKeeper>(since);
+  auto lease = co_await parts_.locker->acquire(id, lock_deadline(), held.keeper);
   if (!lease) co_return fail(std::move(lease.error()));
   held.lease = std::move(*lease);
   if (early == nullptr) {
@@ -447,17 +448,6 @@ Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, const EarlyA
   held.upload = std::move(opened->upload);
   held.appended = std::move(opened->appended);
   co_return held;
-}
-
-Awaitable<Result<std::unique_ptr<Lease>>> UploadService::acquire(
-    UploadId id, std::shared_ptr<LeaseKeeper> keeper) {
-  const auto last = lock_deadline();
-  for (;;) {
-    const auto slice = Deadline::after(parts_.clock->now(), lock_slice);
-    auto lease = co_await parts_.locker->acquire(id, last.sooner(slice), keeper);
-    if (lease || lease.error() != ErrorCode::lock_timeout) co_return lease;
-    if (last.passed(parts_.clock->now()) || jobs_.find(id)) co_return lease;
-  }
 }
 
 // ---- inspect
@@ -554,7 +544,7 @@ Awaitable<void> UploadService::try_left_over(UploadId id) {
 Awaitable<void> UploadService::finish_left_over(UploadId id) {
   auto info = co_await parts_.store->inspect(id, store_deadline());
   if (!info || !info->finishing() || jobs_.find(id)) co_return;
-  auto held = co_await open_held(id, nullptr);
+  auto held = co_await open_held(id, parts_.clock->now(), nullptr);
   if (!held || !held->upload->info().finishing()) co_return;
   // One after the other: a finish that hangs must not hide those behind it for long.
   if (auto job = jobs_.start(std::move(*held), RequestHead())) co_await join(std::move(job));

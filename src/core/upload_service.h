@@ -54,9 +54,8 @@ class UploadService {
     AppendCheck check;
   };
   // `early` may be nullptr.
-  Awaitable<Result<HeldUpload>> open_held(UploadId id, const EarlyAppend* early);
-  Awaitable<Result<std::unique_ptr<Lease>>> acquire(UploadId id,
-                                                    std::shared_ptr<LeaseKeeper> keeper);
+  Awaitable<Result<HeldUpload>> open_held(UploadId id, Deadline::Point since,
+                                          const EarlyAppend* early);
   // Opens an upload that is not in the middle of a finish, joining or starting one that is due.
   Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head,
                                                              const EarlyAppend* early);

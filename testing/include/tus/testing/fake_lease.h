@@ -32,19 +32,24 @@ class FakeLease final : public Lease {
 
 class FakeHolder final : public LeaseHolder {
  public:
-  explicit FakeHolder(Answer answer = Answer::releasing) : answer_(answer) {}
+  explicit FakeHolder(Answer answer = Answer::releasing,
+                      Deadline::Point since = Deadline::Point::min())
+      : answer_(answer), since_(since) {}
 
   Answer release_requested() noexcept override {
     ++requests_;
     return answer_;
   }
   void lease_lost() noexcept override { lost_ = true; }
+  Deadline::Point since() const noexcept override { return since_; }
 
+  void become(Answer answer) noexcept { answer_ = answer; }
   int requests() const noexcept { return requests_; }
   bool lost() const noexcept { return lost_; }
 
  private:
-  Answer answer_;
+  std::atomic<Answer> answer_;
+  const Deadline::Point since_;
   std::atomic<int> requests_{0};
   std::atomic<bool> lost_{false};
 };
