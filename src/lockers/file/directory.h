@@ -1,0 +1,77 @@
+// Open files, and places in the directory of the store.
+#pragma once
+
+#include <tus/error.h>
+#include <tus/upload_id.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <sys/stat.h>
+#include <utility>
+
+namespace tus::file_locker {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  ~Fd() { reset(); }
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  void reset() noexcept;
+  // Somebody else closes it.
+  int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+// store_unavailable (or no_space), with a sentence for the log.
+Error error_of_errno(int code, std::string_view what, std::string_view path);
+
+// Which file it is, whatever its names are.
+struct Inode {
+  dev_t device = 0;
+  ino_t number = 0;
+
+  static Inode of(const struct stat& file) noexcept { return {file.st_dev, file.st_ino}; }
+  explicit operator bool() const noexcept { return number != 0; }
+  friend bool operator==(const Inode&, const Inode&) = default;
+};
+
+// A name in an open directory.
+struct Place {
+  Fd owned;      // empty: the directory is the root
+  int dir = -1;  // -1: there is no such directory
+  std::string leaf;
+
+  explicit operator bool() const noexcept { return dir >= 0; }
+};
+
+// The directory of the uploads. Ids with slashes are paths in it; no symbolic link is followed on the way.
+class Directory {
+ public:
+  Directory(Fd root, unsigned dir_perms) noexcept : root_(std::move(root)), dir_perms_(dir_perms) {}
+
+  int root() const noexcept { return root_.get(); }
+
+  // Where `path` is, as long as its directory is there.
+  Place find(std::string_view path) const;
+  // Makes directories that are missing. A place that something else is in the way of is none.
+  Result<Place> find_or_make(std::string_view path) const;
+  // Removes the directories above `path`, from the innermost on, as long as they are empty.
+  void remove_empty_above(std::string_view path) const noexcept;
+
+ private:
+  Fd root_;
+  unsigned dir_perms_;
+};
+
+}  // namespace tus::file_locker

@@ -1,0 +1,229 @@
+#include "lockers/file/lock_files.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <utility>
+
+namespace tus::file_locker {
+
+namespace {
+
+constexpr std::string_view lock_suffix = ".lock";
+constexpr std::string_view stop_suffix = ".stop";
+constexpr int attempts = 20;
+constexpr int read_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+Place with_suffix(Place place, std::string_view suffix) {
+  place.leaf += suffix;
+  return place;
+}
+
+}  // namespace
+
+LockFiles::LockFiles(LockCalls& calls, Directory directory, Fd side, Fd guard)
+    : calls_(calls),
+      directory_(std::move(directory)),
+      side_(std::move(side)),
+      guard_(std::move(guard)) {}
+
+Result<std::unique_ptr<LockFiles>> LockFiles::open(LockCalls& calls, const std::string& directory,
+                                                   unsigned dir_perms, unsigned file_perms) {
+  constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  Fd root(::open(directory.c_str(), directory_flags));
+  if (!root) return fail(error_of_errno(errno, "open", directory));
+  if (::mkdirat(root.get(), ".tusd", dir_perms) != 0 && errno != EEXIST) {
+    return fail(error_of_errno(errno, "mkdir", directory + "/.tusd"));
+  }
+  Fd side(::openat(root.get(), ".tusd", directory_flags | O_NOFOLLOW));
+  if (!side) return fail(error_of_errno(errno, "open", directory + "/.tusd"));
+  Fd guard(
+      ::openat(side.get(), "locks.guard", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_perms));
+  if (!guard) return fail(error_of_errno(errno, "open", directory + "/.tusd/locks.guard"));
+  const int side_number = side.get();
+  std::unique_ptr<LockFiles> files(new LockFiles(calls, Directory(std::move(root), dir_perms),
+                                                 std::move(side), std::move(guard)));
+  files->file_perms_ = file_perms;
+  auto process = ProcessFile::make(calls, side_number, file_perms);
+  if (!process) return fail(std::move(process.error()));
+  files->process_ = *std::move(process);
+  return files;
+}
+
+// `file` is filled in when there is one.
+Result<LockFiles::Found> LockFiles::look(const Place& place, struct stat& file) const {
+  const Fd fd(::openat(place.dir, place.leaf.c_str(), read_flags));
+  if (!fd) {
+    if (errno == ENOENT) return Found::nothing;
+    if (errno == EACCES) return Found::alive;  // another user's: not for us to judge
+    return fail(error_of_errno(errno, "open", place.leaf));
+  }
+  if (::fstat(fd.get(), &file) != 0) return fail(error_of_errno(errno, "stat", place.leaf));
+  if (!S_ISREG(file.st_mode)) {
+    return fail(ErrorCode::store_unavailable, "not a lock file: " + place.leaf);
+  }
+  if (process_->owns(Inode::of(file))) return Found::ours;
+  auto flocks = ProcessFile::Flocks::work;
+  if (calls_.flock(fd.get(), LOCK_SH | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return Found::alive;
+    flocks = ProcessFile::Flocks::fail;
+  }
+  std::array<char, 256> text;
+  const auto length = ::pread(fd.get(), text.data(), text.size(), 0);
+  if (length < 0) return fail(error_of_errno(errno, "read", place.leaf));
+  const auto lock = parse_lock_text({text.data(), static_cast<std::size_t>(length)});
+  return process_->lives(lock, flocks) ? Found::alive : Found::stale;
+}
+
+Result<LockFiles::Made> LockFiles::make(const Place& place, Inode& inode) {
+  if (!process_->has_links()) return make_alone(place, inode);
+  for (bool renewed = false;; renewed = true) {
+    if (process_->link_to(place.dir, place.leaf.c_str(), inode) == 0) return Made::yes;
+    const auto code = errno;
+    if (code == EEXIST) return Made::exists;
+    struct stat ours;
+    const bool removed =
+        code == ENOENT && ::fstatat(side_.get(), process_->name().c_str(), &ours, 0) != 0;
+    if ((code == EMLINK || removed) && !renewed) {
+      if (auto done = process_->renew(); !done) return fail(std::move(done.error()));
+      continue;
+    }
+    if (code == ENOENT) return Made::no_directory;
+    return fail(error_of_errno(code, "link", place.leaf));
+  }
+}
+
+Result<LockFiles::Made> LockFiles::make_alone(const Place& place, Inode& inode) const {
+  const Fd file(::openat(place.dir, place.leaf.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_perms_));
+  if (!file) {
+    if (errno == EEXIST) return Made::exists;
+    if (errno == ENOENT) return Made::no_directory;
+    return fail(error_of_errno(errno, "open", place.leaf));
+  }
+  const auto text = write_lock_text(process_->text());
+  struct stat made;
+  const bool written =
+      ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::fstat(file.get(), &made) != 0) {
+    const auto code = errno;
+    ::unlinkat(place.dir, place.leaf.c_str(), 0);
+    return fail(error_of_errno(code, "write", place.leaf));
+  }
+  inode = Inode::of(made);
+  return Made::yes;
+}
+
+Result<std::optional<Taken>> LockFiles::try_lock(const UploadId& id) {
+  Taken taken;
+  for (int i = 0; i < attempts; ++i) {
+    auto place = directory_.find_or_make(id.str());
+    if (!place) return fail(std::move(place.error()));
+    // Something else is where its directory would be: no upload, and nobody who could hold it.
+    if (!*place) return std::optional(Taken());
+    const auto file = with_suffix(*std::move(place), lock_suffix);
+    auto made = make(file, taken.inode);
+    if (!made) return fail(std::move(made.error()));
+    if (*made == Made::yes) return std::optional(taken);
+    if (*made == Made::no_directory) continue;  // whoever had made it has just removed it
+    struct stat found;
+    auto what = look(file, found);
+    if (!what) return fail(std::move(what.error()));
+    if (*what == Found::ours) {
+      // Not in our table, or nobody would have asked: we failed to remove it once.
+      taken.inode = Inode::of(found);
+      return std::optional(taken);
+    }
+    if (*what == Found::alive) return std::optional<Taken>();
+    if (*what == Found::stale && !remove_stale(file)) return std::optional<Taken>();
+  }
+  // The directory of the store is gone, or others are faster each time.
+  struct stat root;
+  if (::fstat(directory_.root(), &root) != 0 || root.st_nlink == 0) {
+    return fail(ErrorCode::store_unavailable, "the upload directory was removed");
+  }
+  return std::optional<Taken>();
+}
+
+// False when somebody else is at it: the caller waits a moment and looks again.
+bool LockFiles::remove_stale(const Place& place) {
+  const std::lock_guard lock(guard_mutex_);
+  if (calls_.flock(guard_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  struct stat file;
+  const auto what = look(place, file);
+  const bool removed =
+      what && *what == Found::stale && ::unlinkat(place.dir, place.leaf.c_str(), 0) == 0;
+  (void)calls_.flock(guard_.get(), LOCK_UN);
+  return removed || (what && *what == Found::nothing);
+}
+
+void LockFiles::remove_if_stale(std::string_view path) noexcept {
+  const auto place = with_suffix(directory_.find(path), lock_suffix);
+  if (!place) return;
+  struct stat file;
+  const auto what = look(place, file);
+  if (what && *what == Found::stale) (void)remove_stale(place);
+}
+
+void LockFiles::unlock(const UploadId& id, const Taken& taken) noexcept {
+  if (taken.inode && is_ours(id, taken)) {
+    const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
+    if (place) ::unlinkat(place.dir, place.leaf.c_str(), 0);
+  }
+  if (asked_at(id)) stop_asking(id);
+  directory_.remove_empty_above(id.str());
+}
+
+bool LockFiles::is_ours(const UploadId& id, const Taken& taken) const {
+  if (!taken.inode) return true;
+  const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
+  struct stat file;
+  if (!place) return false;
+  if (::fstatat(place.dir, place.leaf.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno != ENOENT;  // a disk that does not answer has not given the lock to somebody else
+  }
+  return Inode::of(file) == taken.inode;
+}
+
+Result<bool> LockFiles::is_locked(const UploadId& id) const {
+  const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
+  if (!place) return false;
+  struct stat file;
+  if (::fstatat(place.dir, place.leaf.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return false;
+    return fail(error_of_errno(errno, "stat", place.leaf));
+  }
+  auto what = look(place, file);
+  if (!what) return fail(std::move(what.error()));
+  return *what == Found::alive || *what == Found::ours;
+}
+
+void LockFiles::ask(const UploadId& id) const noexcept {
+  auto place = with_suffix(directory_.find(id.str()), stop_suffix);
+  if (!place) return;
+  // As Go's os.Create does it: the time of a file that is there already moves on.
+  const Fd stop(::openat(place.dir, place.leaf.c_str(),
+                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                         file_perms_));
+  place.leaf.replace(place.leaf.size() - stop_suffix.size(), stop_suffix.size(), lock_suffix);
+  const Fd bell(
+      ::openat(place.dir, place.leaf.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+}
+
+void LockFiles::stop_asking(const UploadId& id) const noexcept {
+  const auto place = with_suffix(directory_.find(id.str()), stop_suffix);
+  if (place) ::unlinkat(place.dir, place.leaf.c_str(), 0);
+}
+
+std::optional<timespec> LockFiles::asked_at(const UploadId& id) const {
+  const auto place = with_suffix(directory_.find(id.str()), stop_suffix);
+  struct stat file;
+  if (!place) return std::nullopt;
+  if (::fstatat(place.dir, place.leaf.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0)
+    return std::nullopt;
+  return file.st_mtim;
+}
+
+}  // namespace tus::file_locker

@@ -1,0 +1,82 @@
+// The lock files beside the uploads: `<id>.lock` says that somebody holds it, `<id>.stop` that somebody
+// else wants it. All system calls, no waiting.
+#pragma once
+
+#include "lockers/file/directory.h"
+#include "lockers/file/lock_calls.h"
+#include "lockers/file/process_file.h"
+
+#include <tus/upload_id.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/stat.h>
+#include <time.h>
+
+namespace tus::file_locker {
+
+// A lock file that we have made.
+struct Taken {
+  Inode inode;  // none: there is no place for the upload, so that nobody can hold it
+};
+
+// Blocks on the disk, briefly. Any thread; the calls for one id that change something come one after the
+// other.
+class LockFiles {
+ public:
+  // `side` is `.tusd` in the directory, open.
+  static Result<std::unique_ptr<LockFiles>> open(LockCalls& calls, const std::string& directory,
+                                                 unsigned dir_perms, unsigned file_perms);
+
+  // Nothing while another process holds it. A lock whose owner is dead is taken over.
+  Result<std::optional<Taken>> try_lock(const UploadId& id);
+  // Also takes away what asks for it, as Go's does: whoever has the lock next must not take it as meant for
+  // himself. Directories that are empty then go, too.
+  void unlock(const UploadId& id, const Taken& taken) noexcept;
+  // Whether the file that we have made is still there.
+  bool is_ours(const UploadId& id, const Taken& taken) const;
+
+  // One look when nobody holds it, and whether the owner lives when somebody does.
+  Result<bool> is_locked(const UploadId& id) const;
+
+  // Asks the owner, in another process, to release: by `.stop`, and by opening the lock for writing, which
+  // a process of ours that watches its file hears. Where that is not possible, one waits for the owner all
+  // the same.
+  void ask(const UploadId& id) const noexcept;
+  void stop_asking(const UploadId& id) const noexcept;
+  // When somebody asked last, by the clock of the file system.
+  std::optional<timespec> asked_at(const UploadId& id) const;
+
+  // Removes a lock file when its owner is dead; `path` is that of an upload. Errors are left for whoever
+  // wants to lock.
+  void remove_if_stale(std::string_view path) noexcept;
+
+  const Directory& directory() const noexcept { return directory_; }
+  int side() const noexcept { return side_.get(); }
+  ProcessFile& process() noexcept { return *process_; }
+
+ private:
+  LockFiles(LockCalls& calls, Directory directory, Fd side, Fd guard);
+
+  enum class Found : std::uint8_t { nothing, ours, alive, stale };
+  Result<Found> look(const Place& place, struct stat& file) const;
+  enum class Made : std::uint8_t { yes, exists, no_directory };
+  Result<Made> make(const Place& place, Inode& inode);
+  Result<Made> make_alone(const Place& place, Inode& inode) const;
+  bool remove_stale(const Place& place);
+
+  LockCalls& calls_;
+  Directory directory_;
+  Fd side_;
+  std::unique_ptr<ProcessFile> process_;
+  // One process at a time, and one thread of it, removes stale locks: between the last look at a lock and
+  // its end nobody can put another one in its place.
+  std::mutex guard_mutex_;
+  Fd guard_;
+  unsigned file_perms_ = 0664;
+};
+
+}  // namespace tus::file_locker
