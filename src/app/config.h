@@ -13,7 +13,7 @@
 namespace tus::app {
 
 enum class StoreKind : std::uint8_t { file, memory };
-enum class LockerKind : std::uint8_t { memory };
+enum class LockerKind : std::uint8_t { as_store, file, memory, none };
 enum class LogFormat : std::uint8_t { text, json };
 
 struct Config {
@@ -28,7 +28,7 @@ struct Config {
   std::uint64_t max_size = 0;  // bytes; 0: no limit
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
-  LockerKind locker = LockerKind::memory;
+  LockerKind locker = LockerKind::as_store;
   std::chrono::milliseconds lock_holder_poll{5'000};    // where polling is all there is
   std::chrono::milliseconds lock_acquirer_poll{2'000};  // where polling is all there is
   unsigned finish_attempts = 20;

@@ -93,6 +93,18 @@ TEST(Flags, TakesEveryFormOfGo) {  // [FLAG-1]
   EXPECT_EQ(parsed({"-port=1", "-port=2"}).port, 2);
 }
 
+TEST(Flags, ChoosesTheLocker) {  // [LOCK-25]
+  EXPECT_EQ(parsed({}).locker, LockerKind::as_store);
+  EXPECT_EQ(parsed({"-locker=file"}).locker, LockerKind::file);
+  EXPECT_EQ(parsed({"-locker", "memory"}).locker, LockerKind::memory);
+  EXPECT_EQ(parsed({"-locker=none"}).locker, LockerKind::none);
+  EXPECT_NE(complaint({"-locker=redis"}).find("want file, memory or none"), std::string::npos);
+  const auto polling =
+      parsed({"-filelock-holder-poll-interval", "1s", "-filelock-acquirer-poll-interval=250ms"});
+  EXPECT_EQ(polling.lock_holder_poll, 1s);
+  EXPECT_EQ(polling.lock_acquirer_poll, 250ms);
+}
+
 TEST(Flags, AliasesMeanTheSame) {
   EXPECT_EQ(parsed({"-dir", "/x"}).files.directory, "/x");
   EXPECT_EQ(parsed({"-upload-dir", "/x"}).files.directory, "/x");

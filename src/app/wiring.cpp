@@ -4,6 +4,7 @@
 #include "app/stderr_logger.h"
 #include "metrics/prometheus_metrics.h"
 
+#include <tus/file_locker.h>
 #include <tus/memory_locker.h>
 #include <tus/memory_store.h>
 
@@ -34,6 +35,25 @@ std::expected<std::shared_ptr<Store>, std::string> make_store(const Config& conf
   auto store = make_file_store(config.files, server.pool, std::move(clock), server.logger);
   if (!store) return std::unexpected(store.error().detail());
   return std::move(*store);
+}
+
+std::expected<std::shared_ptr<Locker>, std::string> make_locker(const Config& config,
+                                                                const Server& server) {
+  auto kind = config.locker;
+  if (kind == LockerKind::as_store) {
+    kind = config.store == StoreKind::file ? LockerKind::file : LockerKind::memory;
+  }
+  if (kind == LockerKind::memory) return make_memory_locker();
+  if (kind == LockerKind::none) return make_no_locker();
+  FileLockerOptions options;
+  options.directory = config.files.directory;
+  options.dir_perms = config.files.dir_perms;
+  options.file_perms = config.files.file_perms;
+  options.holder_poll = config.lock_holder_poll;
+  options.acquirer_poll = config.lock_acquirer_poll;
+  auto locker = make_file_locker(std::move(options), server.pool, server.logger);
+  if (!locker) return std::unexpected(locker.error().detail());
+  return std::move(*locker);
 }
 
 HandlerOptions handler_options(const Config& config, const Server& server) {
@@ -87,11 +107,13 @@ std::expected<Server, std::string> make_server(const Config& config) {
   auto store = make_store(config, server, clock);
   if (!store) return std::unexpected(std::move(store.error()));
   server.store = std::move(*store);
+  auto locker = make_locker(config, server);
+  if (!locker) return std::unexpected(std::move(locker.error()));
   server.loops = std::make_unique<EventLoops>(loop_count(config));
 
   HandlerParts parts;
   parts.store = server.store;
-  parts.locker = make_memory_locker();
+  parts.locker = std::move(*locker);
   parts.clock = clock;
   parts.logger = server.logger;
   parts.metrics = metrics;

@@ -105,9 +105,10 @@ constexpr std::array storage_rows{
     Flag{.name = "locker",
          .group = file_storage,
          .kind = FlagKind::choice,
-         .value = "memory",
-         .standard = "memory",
-         .help = "how uploads are locked: within this process, so one server per directory",
+         .value = "file|memory|none",
+         .help =
+             "how uploads are locked: between processes on one directory (standard with files), "
+             "within this process (standard in memory), or not at all",
          .set = set_locker},
     Flag{.name = "filelock-holder-poll-interval",
          .group = file_storage,
@@ -115,8 +116,8 @@ constexpr std::array storage_rows{
          .value = "DURATION",
          .standard = "5s",
          .help =
-             "how often the holder of a lock looks whether somebody wants it; not used, as locks "
-             "within a process need no polling",
+             "how often the holder of a lock looks whether somebody wants it, where polling is all "
+             "there is",
          .set = [](Config& c, std::string_view v) { return set_duration(c.lock_holder_poll, v); }},
     Flag{
         .name = "filelock-acquirer-poll-interval",
@@ -124,8 +125,9 @@ constexpr std::array storage_rows{
         .kind = FlagKind::duration,
         .value = "DURATION",
         .standard = "2s",
-        .help = "how often somebody who wants a lock looks whether it is free; not used, as locks "
-                "within a process need no polling",
+        .help =
+            "how often somebody who wants a lock looks whether it is free, where polling is all "
+            "there is",
         .set = [](Config& c, std::string_view v) { return set_duration(c.lock_acquirer_poll, v); }},
 };
 

@@ -1,5 +1,7 @@
 #include "core/service_test_kit.h"
 
+#include <tus/testing/fake_lease.h>
+
 namespace tus::core::test {
 namespace {
 
@@ -118,6 +120,28 @@ TEST_F(Finishing, WhatAnEarlierProcessLeftIsTakenUpByRecovery) {  // [FIN-6]
   bench.context().run_for(100ms);
   EXPECT_EQ(store->faults->finishes, 2);
   EXPECT_EQ(bench.inspect(path).status, 200);
+}
+
+// The other process is alive, and its lock is seen here.
+TEST_F(Finishing, WhatAnotherProcessIsFinishingIsLeftToIt) {  // [LOCK-21]
+  std::string path;
+  {
+    Bench other(store);
+    other.options.finish_wait = 10ms;
+    other.options.finish_retry_delay = 100'000ms;
+    store->faults->failures = 1;
+    path = other.create(5);
+    EXPECT_EQ(other.patch(path, 0, "hello").status, 503);
+  }
+  auto holder = std::make_shared<testing::FakeHolder>();
+  auto lease = bench.run(
+      bench.parts.locker->acquire(*UploadId::parse(path.substr(7)), Deadline::never(), holder));
+  ASSERT_TRUE(lease);
+  bench.handler().recover();
+  bench.context().restart();
+  bench.context().run_for(50ms);
+  EXPECT_EQ(store->faults->finishes, 1);
+  EXPECT_EQ(holder->requests(), 0);
 }
 
 TEST_F(Finishing, WhatAnEarlierProcessLeftIsTakenUpByTheNextRequest) {  // [FIN-7]

@@ -544,6 +544,9 @@ Awaitable<void> UploadService::try_left_over(UploadId id) {
 Awaitable<void> UploadService::finish_left_over(UploadId id) {
   auto info = co_await parts_.store->inspect(id, store_deadline());
   if (!info || !info->finishing() || jobs_.find(id)) co_return;
+  // By a request that is about to finish it, or by another process that does.
+  const auto somebody_is_at_it = co_await parts_.locker->is_held(id);
+  if (!somebody_is_at_it || *somebody_is_at_it) co_return;
   auto held = co_await open_held(id, parts_.clock->now(), nullptr);
   if (!held || !held->upload->info().finishing()) co_return;
   // One after the other: a finish that hangs must not hide those behind it for long.
