@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from harness import EndToEndTest, main
+from harness import EndToEndTest, main, wait_until
 from payload import Payload, sha256_of
 
 MIB = 1 << 20
@@ -144,7 +144,7 @@ class Curl(EndToEndTest):
                 self.curl("-X", "PATCH", *BODY, "-H", "Upload-Offset: 0", "--data-binary", f"@{payload.path}", url)
             self.assertEqual(self.curl("-X", "DELETE", *TUS, url).status, 204)
             self.assertEqual(self.curl("--head", *TUS, url).status, 404)
-        self.assertEqual([p for p in server.directory.iterdir() if p.name != ".tusd"], [])
+        wait_until(lambda: [p.name for p in server.directory.iterdir()] == [".tusd"], 10, "nothing is left, no lock either")
 
     def test_http_1_0(self):
         """[RUN-5] A client that knows neither chunks nor interim answers."""

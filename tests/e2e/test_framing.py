@@ -139,7 +139,7 @@ class Framing(EndToEndTest):
                 to_head = request.startswith(b"HEAD ")
                 self.assertIn(wire.receive(to_head=to_head).status, statuses)
                 self.assertTrue(wire.is_closed(5), "the connection must not be used any more")
-        self.assertEqual([p for p in self.server.directory.iterdir() if p.name != ".tusd"], [])
+        wait_until(lambda: [p.name for p in self.server.directory.iterdir()] == [".tusd"], 10, "nothing is left, no lock either")
 
     def refused_while_sending(self, wire, method, target, fields, payload):
         """Sends a large body until an answer is there; the answer and how much was sent."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from harness import EndToEndTest, die_with_parent, is_sanitized, main, percentile
+from harness import EndToEndTest, die_with_parent, is_sanitized, main, percentile, wait_until
 from payload import Payload
 from wire import Closed, patch_fields
 
@@ -121,7 +121,7 @@ class Takeover(EndToEndTest):
             self.assertEqual(new.ask("DELETE", path, {"Tus-Resumable": "1.0.0"}).status, 204)
             self.report(f"{(time.monotonic() - begin) * 1e3:.1f} ms")
             self.assertEqual(new.head(path).status, 404)
-        self.assertEqual([p for p in server.directory.iterdir() if p.name != ".tusd"], [])
+        wait_until(lambda: [p.name for p in server.directory.iterdir()] == [".tusd"], 10, "nothing is left, no lock either")
 
 
 if __name__ == "__main__":

@@ -270,7 +270,7 @@ class TwoServers(EndToEndTest):
             go.kill()
             go.wait()
             self.assertEqual(wire.patch(path, 0, b"12345").offset, 5)
-            self.assertFalse(lock.exists())
+            wait_until(lambda: not lock.exists(), 10, "our lock goes with the request")
 
             other.send_head("PATCH", path, patch_fields(5, 5))
             other.send(b"67")

@@ -23,11 +23,8 @@ Place with_suffix(Place place, std::string_view suffix) {
 
 }  // namespace
 
-LockFiles::LockFiles(LockCalls& calls, Directory directory, Fd side, Fd guard)
-    : calls_(calls),
-      directory_(std::move(directory)),
-      side_(std::move(side)),
-      guard_(std::move(guard)) {}
+LockFiles::LockFiles(LockCalls& calls, Directory directory, Fd side)
+    : calls_(calls), directory_(std::move(directory)), side_(std::move(side)) {}
 
 Result<std::unique_ptr<LockFiles>> LockFiles::open(LockCalls& calls, const std::string& directory,
                                                    unsigned dir_perms, unsigned file_perms) {
@@ -39,12 +36,9 @@ Result<std::unique_ptr<LockFiles>> LockFiles::open(LockCalls& calls, const std::
   }
   Fd side(::openat(root.get(), ".tusd", directory_flags | O_NOFOLLOW));
   if (!side) return fail(error_of_errno(errno, "open", directory + "/.tusd"));
-  Fd guard(
-      ::openat(side.get(), "locks.guard", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_perms));
-  if (!guard) return fail(error_of_errno(errno, "open", directory + "/.tusd/locks.guard"));
   const int side_number = side.get();
-  std::unique_ptr<LockFiles> files(new LockFiles(calls, Directory(std::move(root), dir_perms),
-                                                 std::move(side), std::move(guard)));
+  std::unique_ptr<LockFiles> files(
+      new LockFiles(calls, Directory(std::move(root), dir_perms), std::move(side)));
   files->file_perms_ = file_perms;
   auto process = ProcessFile::make(calls, side_number, file_perms);
   if (!process) return fail(std::move(process.error()));
@@ -147,16 +141,18 @@ Result<std::optional<Taken>> LockFiles::try_lock(const UploadId& id) {
   return std::optional<Taken>();
 }
 
-// False when somebody else is at it: the caller waits a moment and looks again.
+// False when somebody else is at it: the caller waits a moment and looks again. The guard is open only now,
+// so that nothing keeps the file system from being made read-only.
 bool LockFiles::remove_stale(const Place& place) {
   const std::lock_guard lock(guard_mutex_);
-  if (calls_.flock(guard_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  const Fd guard(
+      ::openat(side_.get(), "locks.guard", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_perms_));
+  if (!guard) return false;
+  if (calls_.flock(guard.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
   struct stat file;
   const auto what = look(place, file);
-  const bool removed =
-      what && *what == Found::stale && ::unlinkat(place.dir, place.leaf.c_str(), 0) == 0;
-  (void)calls_.flock(guard_.get(), LOCK_UN);
-  return removed || (what && *what == Found::nothing);
+  if (!what || *what == Found::nothing) return static_cast<bool>(what);
+  return *what == Found::stale && ::unlinkat(place.dir, place.leaf.c_str(), 0) == 0;
 }
 
 void LockFiles::remove_if_stale(std::string_view path) noexcept {

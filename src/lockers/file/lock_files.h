@@ -59,7 +59,7 @@ class LockFiles {
   ProcessFile& process() noexcept { return *process_; }
 
  private:
-  LockFiles(LockCalls& calls, Directory directory, Fd side, Fd guard);
+  LockFiles(LockCalls& calls, Directory directory, Fd side);
 
   enum class Found : std::uint8_t { nothing, ours, alive, stale };
   Result<Found> look(const Place& place, struct stat& file) const;
@@ -75,7 +75,6 @@ class LockFiles {
   // One process at a time, and one thread of it, removes stale locks: between the last look at a lock and
   // its end nobody can put another one in its place.
   std::mutex guard_mutex_;
-  Fd guard_;
   unsigned file_perms_ = 0664;
 };
 

@@ -1,7 +1,9 @@
 #include "lockers/file/left_overs.h"
 #include "lockers/file/locker_test_kit.h"
 
+#include <fcntl.h>
 #include <stdexcept>
+#include <system_error>
 
 namespace tus::file_locker {
 namespace {
@@ -214,6 +216,20 @@ TEST_F(LockFilesTest, AnErrorOfTheDirectoryIsNotALackOfLinks) {
   FakeCalls calls;
   calls.without_links(EIO);
   EXPECT_FALSE(LockFiles::open(calls, directory_.path().string(), 0775, 0664));
+}
+
+// The kernel does not make a file system read-only while a file on it is open for writing.  [LOCK-13]
+TEST_F(LockFilesTest, KeepNoFileOpenForWriting) {
+  Process us(directory_);
+  directory_.write("a.lock", "");
+  EXPECT_TRUE(us.try_lock("a"));
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = fs::read_symlink(entry.path(), gone).string();
+    if (gone || !target.starts_with(directory_.path().parent_path().string() + "/")) continue;
+    const int flags = ::fcntl(std::stoi(entry.path().filename().string()), F_GETFL);
+    EXPECT_EQ(flags & O_ACCMODE, O_RDONLY) << target;
+  }
 }
 
 // A file has at most 65,000 names on ext4.  [LOCK-13]

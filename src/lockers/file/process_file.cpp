@@ -59,28 +59,46 @@ Result<std::unique_ptr<ProcessFile>> ProcessFile::make(LockCalls& calls, int sid
   return file;
 }
 
+// The file with its text in it, and no lock on it yet.
+Result<std::string> ProcessFile::write_file() {
+  auto name = new_name(text_.pid);
+  const Fd fd(::openat(side_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, perms_));
+  if (!fd) return fail(error_of_errno(errno, "open", name));
+  if (write_all(fd.get(), write_lock_text(text_))) return name;
+  const auto code = errno;
+  ::unlinkat(side_, name.c_str(), 0);
+  return fail(error_of_errno(code, "write", name));
+}
+
+// Open for reading, so that the file system can still be made read-only. Some network file systems want it
+// open for writing.
+int ProcessFile::lock_file(Made& made) {
+  for (const int mode : {O_RDONLY, O_RDWR}) {
+    made.fd = Fd(::openat(side_, made.name.c_str(), mode | O_NOFOLLOW | O_CLOEXEC));
+    // Waits only for somebody who takes this file for a dead process's and lets go at once.
+    if (made.fd && calls_.flock(made.fd.get(), LOCK_EX) == 0) return 0;
+    if (!made.fd || errno != EBADF) break;
+  }
+  return errno;
+}
+
 // Without a descriptor, and with a reason in why_alone_, where flock does not work.
 Result<ProcessFile::Made> ProcessFile::make_file() {
   for (int i = 0; i < attempts; ++i) {
+    auto name = write_file();
+    if (!name) return fail(std::move(name.error()));
     Made made;
-    made.name = new_name(text_.pid);
-    made.fd = Fd(::openat(side_, made.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, perms_));
-    if (!made.fd && errno == EEXIST) continue;
-    if (!made.fd) return fail(error_of_errno(errno, "open", made.name));
-    // Waits only for somebody who takes this file for a dead process's and lets go at once.
-    if (calls_.flock(made.fd.get(), LOCK_EX) != 0) {
-      why_alone_ = "flock: " + std::generic_category().message(errno);
+    made.name = *std::move(name);
+    if (const int code = lock_file(made); code == ENOENT) {
+      continue;  // that one has removed it
+    } else if (code != 0) {
+      why_alone_ = "flock: " + std::generic_category().message(code);
       ::unlinkat(side_, made.name.c_str(), 0);
       return Made();
     }
     struct stat now;
     if (::fstat(made.fd.get(), &now) != 0) return fail(error_of_errno(errno, "stat", made.name));
-    if (now.st_nlink == 0) continue;  // that one has removed it, too
-    if (!write_all(made.fd.get(), write_lock_text(text_))) {
-      const auto code = errno;
-      ::unlinkat(side_, made.name.c_str(), 0);
-      return fail(error_of_errno(code, "write", made.name));
-    }
+    if (now.st_nlink == 0) continue;
     made.inode = Inode::of(now);
     return made;
   }

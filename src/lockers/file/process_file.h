@@ -58,6 +58,8 @@ class ProcessFile {
     std::string name;
     Inode inode;
   };
+  Result<std::string> write_file();
+  int lock_file(Made& made);
   Result<Made> make_file();
   Status try_links();
 
