@@ -17,6 +17,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds first_look{20};
 
+constexpr std::int64_t a_moment = 20'000'000;  // ns
+
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 timespec file_system_now() {
   timespec now;
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -35,7 +41,7 @@ class DiskLock final : public lockers::OuterLock {
   ~DiskLock() override {
     shared_->watcher.forget(watched_);
     // When somebody else has taken it away it is not ours to remove.
-    if (!held_->lost) shared_->files->unlock(held_->id, held_->taken);
+    if (!held_->lost) shared_->files->unlock(held_->id, held_->taken, held());
   }
   DiskLock(const DiskLock&) = delete;
   DiskLock& operator=(const DiskLock&) = delete;
@@ -45,6 +51,12 @@ class DiskLock final : public lockers::OuterLock {
             UploadId id) noexcept override;
 
  private:
+  LockFiles::Held held() const noexcept {
+    const auto age = nanoseconds(file_system_now()) - nanoseconds(held_->since);
+    const bool briefly = age >= 0 && age < a_moment && !held_->asked;
+    return briefly ? LockFiles::Held::for_a_moment : LockFiles::Held::for_long;
+  }
+
   std::shared_ptr<Shared> shared_;
   // Not the owner of a pool whose jobs own us.
   std::weak_ptr<BlockingPool> pool_;

@@ -163,12 +163,13 @@ void LockFiles::remove_if_stale(std::string_view path) noexcept {
   if (what && *what == Found::stale) (void)remove_stale(place);
 }
 
-void LockFiles::unlock(const UploadId& id, const Taken& taken) noexcept {
-  if (taken.inode && is_ours(id, taken)) {
+void LockFiles::unlock(const UploadId& id, const Taken& taken, Held held) noexcept {
+  const bool look = held == Held::for_long;
+  if (taken.inode && (!look || is_ours(id, taken))) {
     const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
     if (place) ::unlinkat(place.dir, place.leaf.c_str(), 0);
   }
-  if (asked_at(id)) stop_asking(id);
+  if (look && asked_at(id)) stop_asking(id);
   directory_.remove_empty_above(id.str());
 }
 

@@ -34,8 +34,10 @@ class LockFiles {
   // Nothing while another process holds it. A lock whose owner is dead is taken over.
   Result<std::optional<Taken>> try_lock(const UploadId& id);
   // Also takes away what asks for it, as Go's does: whoever has the lock next must not take it as meant for
-  // himself. Directories that are empty then go, too.
-  void unlock(const UploadId& id, const Taken& taken) noexcept;
+  // himself. Directories that are empty then go, too. After a moment the lock is taken to be ours still, and
+  // nobody to have asked: most locks are held for the time of a few system calls.
+  enum class Held : std::uint8_t { for_a_moment, for_long };
+  void unlock(const UploadId& id, const Taken& taken, Held held = Held::for_long) noexcept;
   // Whether the file that we have made is still there.
   bool is_ours(const UploadId& id, const Taken& taken) const;
 

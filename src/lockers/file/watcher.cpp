@@ -138,7 +138,10 @@ void Watcher::look_at_locks(Look look) {
   for (const auto& lock : all) {
     if (stopping_) return;
     const auto stop = files_.asked_at(lock->id);
-    if (stop && lock->is_asked(*stop)) notify_.ask(*lock);
+    if (stop && lock->is_asked(*stop)) {
+      lock->asked = true;
+      notify_.ask(*lock);
+    }
     if (look == Look::all) look_for_loss(*lock);
   }
 }

@@ -33,6 +33,7 @@ struct HeldLock {
   const timespec since;               // wall clock: `.stop` files are compared with it
   std::atomic<bool> given_up{false};  // before it is removed
   std::atomic<bool> lost{false};
+  std::atomic<bool> asked{false};  // somebody has asked for it
 
   // Whether that `.stop` is meant for us: it came after the lock, or has changed since we saw it first. On
   // the watcher's thread.
