@@ -131,14 +131,7 @@ bool DurableKeeper::sync(const std::shared_ptr<Unsafe>& upload) {
 DurableKeeper::Synced DurableKeeper::sync_data(Unsafe& upload) {
   scratch_.resize(scratch_size);
   std::uint64_t written = upload.written;
-  auto loaded = records_.load(upload.id, scratch_);
-  if (!loaded && loaded.error() == ErrorCode::upload_not_found) return Synced::gone;
-  auto done = loaded ? Status() : Status(fail(loaded.error()));
-  if (done) {
-    auto data = records_.open_data(loaded->file, O_RDONLY);
-    done = data ? io_.sync_data(data->get()) : Status(fail(data.error()));
-  }
-  if (done) done = record(upload, written);
+  auto done = sync_and_record(upload, written);
   if (done) {
     upload.durable = written;
     return Synced::safe;
@@ -149,16 +142,38 @@ DurableKeeper::Synced DurableKeeper::sync_data(Unsafe& upload) {
   return Synced::failed;
 }
 
-// Read again under the mutex: the upload may have changed its record during the long sync.
-Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written) {
-  std::lock_guard lock(records_.mutex_of(upload.id));
-  // Finished, or gone; and under this id there may be another upload by now.
+Status DurableKeeper::sync_and_record(const Unsafe& upload, std::uint64_t written) {
+  auto loaded = records_.load(upload.id, scratch_);
+  if (!loaded) return fail(loaded.error());
+  // Open until the mark is written: its number is nobody else's so long.
+  auto data = records_.open_data(loaded->file, O_RDONLY);
+  if (!data) return fail(data.error());
+  auto number = io_.number(data->get());
+  if (!number) return fail(number.error());
+  if (auto synced = io_.sync_data(data->get()); !synced) return synced;
+  return record(upload, written, *number);
+}
+
+// Read again under the guard: the upload may have changed its record during the long sync.
+Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written, FileNumber synced) {
+  const auto guard = records_.guard(upload.id);
+  if (!guard) return fail(guard.error());
+  // Finished, or gone; and under this id there may be another upload by now, of another process, too.
   if (find(upload.id).get() != &upload) return fail(ErrorCode::upload_not_found);
   auto loaded = records_.load(upload.id, scratch_);
   if (!loaded) return fail(loaded.error());
   auto& file = loaded->file;
+  auto data = records_.open_data(file, O_RDONLY);
+  auto number = data ? io_.number(data->get()) : fail(data.error());
+  if (!number) return fail(number.error());
+  if (*number != synced) return fail(ErrorCode::upload_not_found);
   if (file.info.finish == FinishState::finished) return {};
   auto safe = std::min(written, file.info.offset);
+  // Another process may have made more of it safe.
+  const auto& mark = file.durable;
+  if (mark && !mark->strict && mark->boot_id == records_.boot_id()) {
+    safe = std::max(safe, std::min(mark->offset, file.info.offset));
+  }
   file.durable = DurableMark{safe, records_.boot_id(), false};
   // The names too: until now nothing has made safe that there is a record at all.
   return records_.replace(file);

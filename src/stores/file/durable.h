@@ -73,7 +73,8 @@ class DurableKeeper {
   std::vector<std::shared_ptr<Unsafe>> due(std::chrono::steady_clock::time_point now);
   bool sync(const std::shared_ptr<Unsafe>& upload);
   Synced sync_data(Unsafe& upload);
-  Status record(const Unsafe& upload, std::uint64_t written);
+  Status sync_and_record(const Unsafe& upload, std::uint64_t written);
+  Status record(const Unsafe& upload, std::uint64_t written, FileNumber synced);
   void run();
 
   FileIo& io_;

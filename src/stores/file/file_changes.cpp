@@ -18,7 +18,8 @@ Status FileUpload::may_change(const Lease& lease, std::span<std::byte> scratch) 
 }
 
 Status FileUpload::replace(InfoFile next) {
-  std::lock_guard lock(context_.records.mutex_of(next.info.id));
+  const auto guard = context_.records.guard(next.info.id);
+  if (!guard) return fail(guard.error());
   if (unsafe_ && next.durable && !next.durable->strict) {
     next.durable->offset = std::max<std::uint64_t>(next.durable->offset, unsafe_->durable);
   }
@@ -130,7 +131,8 @@ Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) 
 Status FileUpload::terminate_now(const Lease& lease) {
   if (lease.lost()) return fail(ErrorCode::lease_lost);
   const auto& info = file_.info;
-  std::lock_guard lock(context_.records.mutex_of(info.id));
+  const auto guard = context_.records.guard(info.id);
+  if (!guard) return fail(guard.error());
   if (context_.keeper) context_.keeper->forget(info.id);
   if (auto removed = context_.records.remove_data(file_); !removed) return removed;
   if (auto removed = context_.records.remove(info.id); !removed) return removed;

@@ -106,6 +106,16 @@ Result<std::uint64_t> FileIo::size(int fd) {
   return static_cast<std::uint64_t>(found.st_size);
 }
 
+Result<FileNumber> FileIo::number(int fd) {
+  struct stat found;
+  if (calls_.fstatat(fd, "", &found, AT_EMPTY_PATH) < 0) return failed("stat", {});
+  return FileNumber{found.st_dev, found.st_ino};
+}
+
+void FileIo::lock_byte(int fd, std::uint64_t at) noexcept {
+  (void)retry([&] { return calls_.lock_byte(fd, static_cast<off_t>(at)); });
+}
+
 Status FileIo::truncate(int fd, std::uint64_t size) {
   if (retry([&] { return calls_.ftruncate(fd, static_cast<off_t>(size)); }) < 0) {
     return failed("truncate", {});

@@ -43,6 +43,13 @@ struct Name {
   std::string leaf;
 };
 
+// Which file it is, whatever its names are; as long as it is open no other one is the same.
+struct FileNumber {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const FileNumber&, const FileNumber&) = default;
+};
+
 class FileIo {
  public:
   explicit FileIo(Syscalls& calls) noexcept : calls_(calls) {}
@@ -57,6 +64,7 @@ class FileIo {
   // Size of a regular file; anything else is upload_damaged.
   Result<std::uint64_t> size(const Name& name, int flags);
   Result<std::uint64_t> size(int fd);
+  Result<FileNumber> number(int fd);
   Status truncate(int fd, std::uint64_t size);
   Status sync_data(int fd);
   Status sync_directory(int fd);
@@ -65,6 +73,8 @@ class FileIo {
   // A directory that is there already is fine.
   Status make_directory(const Name& name, mode_t mode);
   Status rename(const Name& from, const Name& to);
+  // Waits for other processes. Where files cannot be locked, it is not.
+  void lock_byte(int fd, std::uint64_t at) noexcept;
   // A file that is gone already is fine.
   Status remove(const Name& name);
 

@@ -121,6 +121,9 @@ class FaultyCalls final : public Syscalls {
   int unlinkat(int dir, const char* path, int flags) override {
     return fails("unlinkat", false) ? -1 : Syscalls::unlinkat(dir, path, flags);
   }
+  int lock_byte(int fd, off_t at) override {
+    return fails("lock_byte", false) ? -1 : Syscalls::lock_byte(fd, at);
+  }
 
  private:
   bool fails(const char* name, bool writes) {

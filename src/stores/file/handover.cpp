@@ -79,7 +79,11 @@ void Handover::clean(Deadline deadline, std::span<std::byte> scratch) {
 
 Result<bool> Handover::clean_one(const UploadId& id, std::uint64_t data_size,
                                  std::span<std::byte> scratch) {
-  std::lock_guard lock(records_.mutex_of(id));
+  const auto guard = records_.guard(id);
+  if (!guard) return fail(guard.error());
+  // Somebody goes on with it in another process, and leaves it clean.
+  auto locked = records_.has_lock_file(id);
+  if (!locked || *locked) return locked ? Result<bool>(false) : fail(locked.error());
   auto loaded = records_.load(id, scratch);
   if (!loaded) {
     if (loaded.error() == ErrorCode::upload_not_found) return false;
@@ -98,6 +102,7 @@ Result<bool> Handover::clean_one(const UploadId& id, std::uint64_t data_size,
     auto cut = records_.truncate_data(file, file.info.offset);
     if (!cut) return fail(cut.error());
   }
+  const auto before = file;
   file.durable.reset();
   file.pending_start.reset();
   // The service says `pending` again before the next byte.
@@ -105,7 +110,13 @@ Result<bool> Handover::clean_one(const UploadId& id, std::uint64_t data_size,
   // The old record is as true until its directory is synced, which is done once for all.
   auto replaced = records_.replace(file, Records::Names::later);
   if (!replaced) return fail(replaced.error());
-  return true;
+  // Who has begun meanwhile may have read the old record, and counts on it.
+  locked = records_.has_lock_file(id);
+  if (locked && !*locked) return true;
+  if (auto undone = records_.replace(before, Records::Names::later); !undone) {
+    return fail(undone.error());
+  }
+  return false;
 }
 
 void Handover::sync_directories_of(const std::vector<UploadId>& cleaned) {

@@ -187,6 +187,7 @@ Status Records::sync_names(const InfoFile& file) {
 Status Records::replace(const InfoFile& file, Names names) {
   auto place = layout_.info_file(file.info.id);
   if (!place) return fail(place.error());
+  if (auto there = io_.size(place->name, AT_SYMLINK_NOFOLLOW); !there) return fail(there.error());
   auto name = temporary_name();
   auto done = write_temporary(name, write_info(file));
   if (done) done = io_.rename(name, place->name);
@@ -207,8 +208,33 @@ Status Records::remove(const UploadId& id) {
   return io_.remove(place->name);
 }
 
-std::mutex& Records::mutex_of(const UploadId& id) {
-  return mutexes_[std::hash<UploadId>{}(id) % mutexes_.size()];
+// The file is open only now, so that nothing keeps the file system from being made read-only.
+Result<Records::Guard> Records::guard(const UploadId& id) {
+  const auto stripe = std::hash<UploadId>{}(id) % mutexes_.size();
+  Guard guard(mutexes_[stripe]);
+  auto file = io_.open({temporary_.get(), "../records.lock"}, O_RDWR | O_CREAT | O_NOFOLLOW,
+                       options_.file_perms);
+  if (!file) {
+    auto code = file.error() == ErrorCode::upload_not_found ? ErrorCode::store_unavailable
+                                                            : file.error().code();
+    return fail(code, file.error().detail());
+  }
+  // The hash is the same in all processes of one build, and a record that two builds disagree on is
+  // still replaced as a whole.
+  io_.lock_byte(file->get(), stripe);
+  guard.file_ = *std::move(file);
+  return guard;
+}
+
+Result<bool> Records::has_lock_file(const UploadId& id) {
+  auto place = layout_.at(id.str() + ".lock");
+  if (!place) {
+    if (place.error() == ErrorCode::upload_not_found) return false;
+    return fail(place.error());
+  }
+  auto size = io_.size(place->name, AT_SYMLINK_NOFOLLOW);
+  if (!size && size.error() == ErrorCode::upload_not_found) return false;
+  return true;
 }
 
 Status Records::probe() {

@@ -33,7 +33,7 @@ struct RecordOptions {
   std::shared_ptr<Logger> logger;  // for what is odd and no error; may be empty
 };
 
-// All calls may come from any thread. Whoever reads a record in order to replace it holds its mutex.
+// All calls may come from any thread. Whoever reads a record in order to replace it holds its guard.
 class Records {
  public:
   Records(FileIo& io, Layout& layout, RecordOptions options);
@@ -48,7 +48,7 @@ class Records {
   Status create(const InfoFile& file);
   // Whether a name in a directory is safe when a call returns, or at some later time.
   enum class Names : std::uint8_t { safe, later };
-  // By a temporary file and rename(2): a reader sees the old record or the new one, and so does the next
+  // Under its guard; upload_not_found when somebody has removed it. By a temporary file and rename(2): a reader sees the old record or the new one, and so does the next
   // start after a crash.
   Status replace(const InfoFile& file, Names names = Names::safe);
   Status remove(const UploadId& id);
@@ -60,7 +60,17 @@ class Records {
   // Makes safe that record and data are where they are.
   Status sync_names(const InfoFile& file);
 
-  std::mutex& mutex_of(const UploadId& id);
+  // Nobody else, in this process or another one on the directory, replaces or removes the record meanwhile.
+  class Guard {
+   private:
+    friend class Records;
+    explicit Guard(std::mutex& mutex) : lock_(mutex) {}
+    std::unique_lock<std::mutex> lock_;
+    Fd file_;
+  };
+  Result<Guard> guard(const UploadId& id);
+  // Whether a process, of whatever kind, holds the upload by a lock file.
+  Result<bool> has_lock_file(const UploadId& id);
   const std::string& boot_id() const noexcept { return options_.boot_id; }
 
   // A file comes and goes in the temporary directory, or the error says why not.

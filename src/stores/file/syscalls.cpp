@@ -43,4 +43,13 @@ int Syscalls::unlinkat(int dir, const char* path, int flags) {
   return ::unlinkat(dir, path, flags);
 }
 
+int Syscalls::lock_byte(int fd, off_t at) {
+  struct flock byte = {};
+  byte.l_type = F_WRLCK;
+  byte.l_whence = SEEK_SET;
+  byte.l_start = at;
+  byte.l_len = 1;
+  return ::fcntl(fd, F_OFD_SETLKW, &byte);
+}
+
 }  // namespace tus::file_store

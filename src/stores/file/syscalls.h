@@ -25,6 +25,8 @@ class Syscalls {
   virtual int mkdirat(int dir, const char* path, mode_t mode);
   virtual int renameat(int from_dir, const char* from, int to_dir, const char* to);
   virtual int unlinkat(int dir, const char* path, int flags);
+  // Locks a byte for this open file against other processes, and waits for it: fcntl(F_OFD_SETLKW).
+  virtual int lock_byte(int fd, off_t at);
 };
 
 }  // namespace tus::file_store
