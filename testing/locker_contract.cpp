@@ -216,6 +216,19 @@ void leaves_no_trace_of_a_destroyed_waiter(std::shared_ptr<Locker>& locker) {
   EXPECT_FALSE(*run(locker->is_held(id_of("a"))));
 }
 
+// [LOCK-8]
+void leaves_no_trace_of_one_destroyed_with_its_lease(std::shared_ptr<Locker>& locker) {
+  auto lease = take(*locker, "a");
+  {
+    LeaseResult never = fail(ErrorCode::internal);
+    TestLoop loop;
+    loop.spawn(acquire(*locker, holder(), never));
+    loop.run_until_idle();
+    lease.reset();
+  }
+  EXPECT_FALSE(*run(locker->is_held(id_of("a")))) << "it was handed over and never taken";
+}
+
 void outlives_its_locker(std::shared_ptr<Locker>& locker) {
   auto lease = take(*locker, "a");
   locker.reset();
@@ -290,6 +303,8 @@ constexpr LockerTest tests[] = {
     {"lets_older_requests_in_first", lets_older_requests_in_first},
     {"asks_no_newer_holder", asks_no_newer_holder},
     {"leaves_no_trace_of_a_destroyed_waiter", leaves_no_trace_of_a_destroyed_waiter},
+    {"leaves_no_trace_of_one_destroyed_with_its_lease",
+     leaves_no_trace_of_one_destroyed_with_its_lease},
     {"outlives_its_locker", outlives_its_locker},
     {"lets_one_in_at_a_time", lets_one_in_at_a_time},
     {"keeps_order_in_a_storm", keeps_order_in_a_storm},

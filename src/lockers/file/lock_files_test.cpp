@@ -129,10 +129,48 @@ TEST_F(LockFilesTest, ThatNameNobodyAreRemoved) {
   }
 }
 
+// [LOCK-15]
+TEST_F(LockFilesTest, ThatAreStaleAreLookedAtAgainUnderTheGuard) {
+  Process us(directory_);
+  Process faster(directory_);
+  directory_.write("a.lock", "");
+  std::optional<Taken> theirs;
+  constexpr int of_the_guard = 2;
+  us.calls.before_flock(of_the_guard, [&] { theirs = faster.try_lock("a"); });
+  EXPECT_FALSE(us.try_lock("a"));
+  ASSERT_TRUE(theirs);
+  EXPECT_TRUE(faster.files->is_ours(id_of("a"), *theirs));
+}
+
+// [LOCK-15]
+TEST_F(LockFilesTest, ThatAreStaleAreRemovedByOneAtATime) {
+  Process us(directory_);
+  Process other(directory_);
+  directory_.write("a.lock", "");
+  std::optional<Taken> theirs;
+  constexpr int of_the_second_look = 3;
+  us.calls.before_flock(of_the_second_look, [&] { theirs = other.try_lock("a"); });
+  const auto ours = us.try_lock("a");
+  EXPECT_FALSE(theirs);
+  ASSERT_TRUE(ours);
+  EXPECT_TRUE(us.files->is_ours(id_of("a"), *ours));
+}
+
 TEST_F(LockFilesTest, ADirectoryInThePlaceOfALockIsAnError) {
   Process us(directory_);
   fs::create_directory(directory_.path("a.lock"));
   EXPECT_FALSE(us.files->try_lock(id_of("a")));
+}
+
+// The table in memory says that nobody has it, so an unlink failed once.  [LOCK-15]
+TEST_F(LockFilesTest, OfOurOwnThatAreLeftOverAreOurs) {
+  Process us(directory_);
+  const auto left = us.try_lock("a");
+  const auto taken = us.try_lock("a");
+  ASSERT_TRUE(left && taken);
+  EXPECT_TRUE(taken->inode == left->inode);
+  us.files->unlock(id_of("a"), *taken);
+  EXPECT_FALSE(directory_.has("a.lock"));
 }
 
 // [LOCK-13]

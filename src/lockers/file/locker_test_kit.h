@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace tus::file_locker {
 
@@ -31,6 +33,7 @@ class FakeCalls final : public LockCalls {
     return LockCalls::linkat(from_dir, from, to_dir, to);
   }
   int flock(int fd, int operation) override {
+    if (before_flock_ > 0 && --before_flock_ == 0) std::exchange(action_, nullptr)();
     return flock_error_ != 0 ? failed(flock_error_) : LockCalls::flock(fd, operation);
   }
   int inotify_init() override { return has_inotify_ ? LockCalls::inotify_init() : failed(EMFILE); }
@@ -48,6 +51,11 @@ class FakeCalls final : public LockCalls {
   }
   FakeCalls& without_flock() { return flock_error_ = ENOLCK, *this; }
   FakeCalls& without_inotify() { return has_inotify_ = false, *this; }
+  // Something that another process does right before the n-th flock from now on.
+  void before_flock(int n, std::function<void()> action) {
+    before_flock_ = n;
+    action_ = std::move(action);
+  }
   // The n-th link from now on.
   void fail_link(int n, int code) { link_error_ = code, failing_links_ = n; }
 
@@ -63,6 +71,8 @@ class FakeCalls final : public LockCalls {
   std::atomic<int> link_error_{0};
   std::atomic<int> failing_links_{0};
   int flock_error_ = 0;
+  int before_flock_ = 0;
+  std::function<void()> action_;
   bool has_inotify_ = true;
 };
 
