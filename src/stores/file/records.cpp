@@ -152,18 +152,18 @@ Name Records::temporary_name() {
 }
 
 // Whoever tidies the uploads up may take our empty directory with them.
-Result<Fd> Records::open_temporary(const Name& name) {
-  auto fd = io_.open(name, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+Result<Fd> Records::open_ours(const Name& name, int flags) {
+  auto fd = io_.open(name, flags | O_CREAT | O_NOFOLLOW, options_.file_perms);
   if (fd || !(fd.error() == ErrorCode::upload_not_found)) return fd;
   for (const char* directory : {".tusd", ".tusd/tmp"}) {
     auto made = io_.make_directory({layout_.root(), directory}, options_.dir_perms);
     if (!made) return fail(made.error());
   }
-  return io_.open(name, O_WRONLY | O_CREAT | O_EXCL, options_.file_perms);
+  return io_.open(name, flags | O_CREAT | O_NOFOLLOW, options_.file_perms);
 }
 
 Status Records::write_temporary(const Name& name, std::string_view text) {
-  auto fd = open_temporary(name);
+  auto fd = open_ours(name, O_WRONLY | O_EXCL);
   if (!fd) return fail(fd.error());
   auto written = io_.write(fd->get(), 0, std::as_bytes(std::span(text)));
   // Without it a power cut could leave the new name with nothing behind it.
@@ -212,8 +212,7 @@ Status Records::remove(const UploadId& id) {
 Result<Records::Guard> Records::guard(const UploadId& id) {
   const auto stripe = std::hash<UploadId>{}(id) % mutexes_.size();
   Guard guard(mutexes_[stripe]);
-  auto file = io_.open({temporary_.get(), "../records.lock"}, O_RDWR | O_CREAT | O_NOFOLLOW,
-                       options_.file_perms);
+  auto file = open_ours({layout_.root(), ".tusd/records.lock"}, O_RDWR);
   if (!file) {
     auto code = file.error() == ErrorCode::upload_not_found ? ErrorCode::store_unavailable
                                                             : file.error().code();

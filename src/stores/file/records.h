@@ -78,7 +78,8 @@ class Records {
 
  private:
   Status write_temporary(const Name& name, std::string_view text);
-  Result<Fd> open_temporary(const Name& name);
+  // A file in `.tusd`, made with its directories where they are missing.
+  Result<Fd> open_ours(const Name& name, int flags);
   Result<InfoFile> parse(std::string_view text, const UploadId& id);
   Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
   // `beside` is the data file where nobody asked for another place. Where it is elsewhere, and the record did not
