@@ -102,6 +102,26 @@ TEST_F(Faults, RecoveryLeavesAloneWhatARequestIsCreating) {  // [FIN-13]
   EXPECT_EQ(store->faults->finishes, 1);
 }
 
+// A request that comes at the same moment as recovery waits for it, and is not told that a newer one has
+// the upload.
+TEST_F(Faults, RecoveryIsNewerThanNoRequest) {  // [LOCK-11]
+  {
+    Bench earlier(store);
+    earlier.options.finish_wait = 10ms;
+    earlier.options.finish_retry_delay = 100'000ms;
+    store->faults->failures = 1;
+    EXPECT_EQ(earlier.patch(earlier.create(5), 0, "hello").status, 503);
+  }
+  auto locker = std::make_shared<WatchedLocker>();
+  bench.parts.locker = locker;
+  bench.handler().recover();
+  bench.context().restart();
+  bench.context().run_for(50ms);
+  ASSERT_TRUE(locker->last);
+  EXPECT_EQ(locker->last->since(), Deadline::Point::min());
+  EXPECT_EQ(store->faults->finishes, 2);
+}
+
 TEST_F(Faults, ALastByteCountsThoughItsBodyWasInterrupted) {  // [FIN-14]
   const auto path = bench.create(5);
   auto body = BodyScript::whole("hello");

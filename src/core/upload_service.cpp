@@ -547,7 +547,8 @@ Awaitable<void> UploadService::finish_left_over(UploadId id) {
   // By a request that is about to finish it, or by another process that does.
   const auto somebody_is_at_it = co_await parts_.locker->is_held(id);
   if (!somebody_is_at_it || *somebody_is_at_it) co_return;
-  auto held = co_await open_held(id, parts_.clock->now(), nullptr);
+  // It comes from before every request: none is turned away because this is newer.
+  auto held = co_await open_held(id, Deadline::Point::min(), nullptr);
   if (!held || !held->upload->info().finishing()) co_return;
   // One after the other: a finish that hangs must not hide those behind it for long.
   if (auto job = jobs_.start(std::move(*held), RequestHead())) co_await join(std::move(job));
