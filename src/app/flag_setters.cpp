@@ -128,9 +128,8 @@ Complaint set_store(Config& config, std::string_view text) {
 }
 
 Complaint set_locker(Config& config, std::string_view text) {
-  constexpr std::array<Choice<LockerKind>, 3> choices{{{"file", LockerKind::file},
-                                                       {"memory", LockerKind::memory},
-                                                       {"none", LockerKind::none}}};
+  constexpr std::array<Choice<LockerKind>, 3> choices{
+      {{"file", LockerKind::file}, {"memory", LockerKind::memory}, {"none", LockerKind::none}}};
   return choose(config.locker, text, choices);
 }
 

@@ -26,7 +26,7 @@ class Directory(DiskTest):
         return path
 
     def test_removed_and_made_again(self):
-        """[FILE-18] Removed: its uploads are gone, creations are 503; made again, it is used without a restart."""
+        """[FILE-18, LOCK-27] Removed: its uploads are gone, creations are 503; made again, it is used without a restart."""
         payload = Payload(self.scratch, 200_000)
         for policy in ("off", "finish", "always"):
             server = self.serve(f"-fsync={policy}", directory=self.scratch / f"uploads-{policy}")
@@ -144,7 +144,7 @@ class Directory(DiskTest):
             self.assertEqual(wire.ask("OPTIONS", "/files/").status, 200)
 
     def test_full_at_start(self):
-        """[RUN-49] On a full disk the server starts: uploads can be asked for and deleted, and then there is room."""
+        """[RUN-49, LOCK-26] On a full disk the server starts: uploads can be asked for and deleted, and then there is room."""
         disk = self.small_disk(4, "nr_inodes=100")
         server = self.serve("-fsync=off", directory=disk / "uploads")
         payload = Payload(self.scratch, MIB)
@@ -160,10 +160,14 @@ class Directory(DiskTest):
                 for number in range(os.statvfs(disk).f_ffree):
                     (disk / f"more-{number}").touch()
             server.start()
+            for number in range(os.statvfs(disk).f_ffree):  # what the dead server's locks took
+                (disk / f"again-{side_files}-{number}").touch()
             with server.wire() as wire:
                 self.assertEqual(wire.head(path).offset, MIB)
                 self.assertEqual(self.post(wire, server).status, 507)
-        (disk / "inode-0").unlink()  # for a lock
+                self.assertEqual(wire.ask("DELETE", path, TUS).status, 507)
+        for number in range(3):  # a lock, the file behind it, and their directory
+            (disk / f"inode-{number}").unlink()
         with server.wire() as wire:
             self.assertEqual(wire.ask("DELETE", path, TUS).status, 204)
         for spare in disk.glob("*-*"):

@@ -89,7 +89,7 @@ class Faults(DiskTest):
                 next(disk.glob("spare-*")).unlink()
 
     def test_no_inodes(self):
-        """[RUN-42] No inode is left: what needs one is 507 and leaves nothing, and uploads that need none go on."""
+        """[RUN-42, LOCK-26] No inode is left: what needs one is 507 and leaves nothing, and uploads that need none go on."""
         disk = self.small_disk(16, "nr_inodes=60")
         server = self.serve("-fsync=off", directory=disk / "uploads")
         before = self.descriptors(server)

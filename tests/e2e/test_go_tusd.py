@@ -4,7 +4,7 @@ import base64
 import shutil
 
 from go_format import GoUpload, content, decode, lay_out
-from harness import ROOT, EndToEndTest, main
+from harness import ROOT, EndToEndTest, main, wait_until
 from wire import TUS, patch_fields
 
 FIXTURES = ROOT / "tests" / "fixtures" / "go-tusd"
@@ -139,6 +139,8 @@ class GoTusd(EndToEndTest):
                     continue
                 self.assertEqual(wire.ask("PATCH", path, patch_fields(length, 0)).status, 204, upload_id)
                 self.assert_error(wire.patch(path, length, b"x"), 413, "ERR_UPLOAD_SIZE_EXCEEDED")
+        # Locks go when the answers are on their way.
+        wait_until(lambda: self.files_of(directory).keys() <= before.keys(), 10, "our locks are gone")
         self.assertEqual(self.files_of(directory), before)
         with server.wire() as wire:
             for upload_id in FINISHED[version]:

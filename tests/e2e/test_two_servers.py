@@ -297,6 +297,8 @@ class TwoServers(EndToEndTest):
                 path = wire.create(server.base_path, 10)
                 other.send_head("PATCH", path, patch_fields(0, 10))
                 other.send(b"1")
+                data = self.directory / path[len(server.base_path):]
+                wait_until(lambda data=data: data.stat().st_size == 1, 10, "it is being written")
                 if kind == "memory":
                     self.assertLessEqual(wire.head(path).offset, 1)
                     self.assert_error(other.receive(), 423, "ERR_")

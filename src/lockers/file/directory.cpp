@@ -32,6 +32,32 @@ Error error_of_errno(int code, std::string_view what, std::string_view path) {
   return Error(full ? ErrorCode::no_space : ErrorCode::store_unavailable, std::move(detail));
 }
 
+bool write_all(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool Directory::is_removed() const noexcept {
+  struct stat found;
+  return ::fstat(root_.get(), &found) == 0 && found.st_nlink == 0;
+}
+
+bool Directory::reopen_if_gone() const noexcept {
+  struct stat found;
+  const bool dead = ::fstat(root_.get(), &found) != 0;
+  if (!dead && found.st_nlink > 0) return false;
+  const Fd again(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again) return false;
+  // Where a mount is missing there may be an empty directory, which is not ours to fill.
+  if (dead && ::faccessat(again.get(), ".tusd", F_OK, 0) != 0) return false;
+  return ::dup3(again.get(), root_.get(), O_CLOEXEC) >= 0;
+}
+
 Place Directory::find(std::string_view path) const {
   Place place = at_root(root_.get(), path);
   for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/')) {

@@ -36,6 +36,9 @@ class Fd {
 // store_unavailable (or no_space), with a sentence for the log.
 Error error_of_errno(int code, std::string_view what, std::string_view path);
 
+// False and errno.
+bool write_all(int fd, std::string_view text) noexcept;
+
 // Which file it is, whatever its names are.
 struct Inode {
   dev_t device = 0;
@@ -58,9 +61,15 @@ struct Place {
 // The directory of the uploads. Ids with slashes are paths in it; no symbolic link is followed on the way.
 class Directory {
  public:
-  Directory(Fd root, unsigned dir_perms) noexcept : root_(std::move(root)), dir_perms_(dir_perms) {}
+  Directory(std::string path, Fd root, unsigned dir_perms) noexcept
+      : path_(std::move(path)), root_(std::move(root)), dir_perms_(dir_perms) {}
 
   int root() const noexcept { return root_.get(); }
+  // Nothing can be in it any more, nor be made in it.
+  bool is_removed() const noexcept;
+  // When it was removed, or its file system is gone, and there is one under its name again, that one is used
+  // from now on, by the same descriptor.
+  bool reopen_if_gone() const noexcept;
 
   // Where `path` is, as long as its directory is there.
   Place find(std::string_view path) const;
@@ -70,6 +79,7 @@ class Directory {
   void remove_empty_above(std::string_view path) const noexcept;
 
  private:
+  std::string path_;
   Fd root_;
   unsigned dir_perms_;
 };

@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view lock_suffix = ".lock";
 constexpr std::string_view stop_suffix = ".stop";
 constexpr int attempts = 20;
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr int read_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 Place with_suffix(Place place, std::string_view suffix) {
@@ -28,19 +29,21 @@ LockFiles::LockFiles(LockCalls& calls, Directory directory, Fd side)
 
 Result<std::unique_ptr<LockFiles>> LockFiles::open(LockCalls& calls, const std::string& directory,
                                                    unsigned dir_perms, unsigned file_perms) {
-  constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   Fd root(::open(directory.c_str(), directory_flags));
   if (!root) return fail(error_of_errno(errno, "open", directory));
-  if (::mkdirat(root.get(), ".tusd", dir_perms) != 0 && errno != EEXIST) {
-    return fail(error_of_errno(errno, "mkdir", directory + "/.tusd"));
-  }
-  Fd side(::openat(root.get(), ".tusd", directory_flags | O_NOFOLLOW));
-  if (!side) return fail(error_of_errno(errno, "open", directory + "/.tusd"));
+  // Until there is one.
+  Fd side(::open("/dev/null", O_PATH | O_CLOEXEC));
+  if (!side) return fail(error_of_errno(errno, "open", "/dev/null"));
   const int side_number = side.get();
   std::unique_ptr<LockFiles> files(
-      new LockFiles(calls, Directory(std::move(root), dir_perms), std::move(side)));
+      new LockFiles(calls, Directory(directory, std::move(root), dir_perms), std::move(side)));
+  files->dir_perms_ = dir_perms;
   files->file_perms_ = file_perms;
-  auto process = ProcessFile::make(calls, side_number, file_perms);
+  // On a full disk it can wait for the first lock.
+  auto made = files->make_side();
+  if (!made && !(made.error() == ErrorCode::no_space)) return fail(std::move(made.error()));
+  auto process = made ? ProcessFile::make(calls, side_number, file_perms)
+                      : ProcessFile::make_later(calls, side_number, file_perms);
   if (!process) return fail(std::move(process.error()));
   files->process_ = *std::move(process);
   return files;
@@ -71,10 +74,15 @@ Result<LockFiles::Found> LockFiles::look(const Place& place, struct stat& file) 
   return process_->lives(lock, flocks) ? Found::alive : Found::stale;
 }
 
-Result<LockFiles::Made> LockFiles::make(const Place& place, Inode& inode) {
-  if (!process_->has_links()) return make_alone(place, inode);
+Result<LockFiles::Made> LockFiles::make(const Place& place, Taken& taken) {
+  if (!process_->is_ready()) {
+    auto ready = has_side() ? Status() : make_side();
+    if (ready) ready = process_->ready();
+    if (!ready) return fail(std::move(ready.error()));
+  }
+  if (!process_->has_links()) return make_alone(place, taken);
   for (bool renewed = false;; renewed = true) {
-    if (process_->link_to(place.dir, place.leaf.c_str(), inode) == 0) return Made::yes;
+    if (process_->link_to(place.dir, place.leaf.c_str(), taken.inode) == 0) return Made::yes;
     const auto code = errno;
     if (code == EEXIST) return Made::exists;
     struct stat ours;
@@ -85,11 +93,16 @@ Result<LockFiles::Made> LockFiles::make(const Place& place, Inode& inode) {
       continue;
     }
     if (code == ENOENT) return Made::no_directory;
-    return fail(error_of_errno(code, "link", place.leaf));
+    auto error = error_of_errno(code, "link", place.leaf);
+    if (error == ErrorCode::no_space) {
+      taken.spare = process_->lend_spare(place.dir, place.leaf.c_str(), taken.inode);
+      if (!taken.spare.empty()) return Made::yes;
+    }
+    return fail(std::move(error));
   }
 }
 
-Result<LockFiles::Made> LockFiles::make_alone(const Place& place, Inode& inode) const {
+Result<LockFiles::Made> LockFiles::make_alone(const Place& place, Taken& taken) const {
   const Fd file(::openat(place.dir, place.leaf.c_str(),
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_perms_));
   if (!file) {
@@ -97,20 +110,26 @@ Result<LockFiles::Made> LockFiles::make_alone(const Place& place, Inode& inode) 
     if (errno == ENOENT) return Made::no_directory;
     return fail(error_of_errno(errno, "open", place.leaf));
   }
-  const auto text = write_lock_text(process_->text());
   struct stat made;
-  const bool written =
-      ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = write_all(file.get(), write_lock_text(process_->text()));
   if (!written || ::fstat(file.get(), &made) != 0) {
     const auto code = errno;
     ::unlinkat(place.dir, place.leaf.c_str(), 0);
     return fail(error_of_errno(code, "write", place.leaf));
   }
-  inode = Inode::of(made);
+  taken.inode = Inode::of(made);
   return Made::yes;
 }
 
 Result<std::optional<Taken>> LockFiles::try_lock(const UploadId& id) {
+  auto taken = try_lock_here(id);
+  if (!taken && find_again()) taken = try_lock_here(id);
+  // Not an error of ours to tell: there is no upload, and nothing that can be made.
+  if (!taken && directory_.is_removed()) return std::optional(Taken());
+  return taken;
+}
+
+Result<std::optional<Taken>> LockFiles::try_lock_here(const UploadId& id) {
   Taken taken;
   for (int i = 0; i < attempts; ++i) {
     auto place = directory_.find_or_make(id.str());
@@ -118,10 +137,13 @@ Result<std::optional<Taken>> LockFiles::try_lock(const UploadId& id) {
     // Something else is where its directory would be: no upload, and nobody who could hold it.
     if (!*place) return std::optional(Taken());
     const auto file = with_suffix(*std::move(place), lock_suffix);
-    auto made = make(file, taken.inode);
+    auto made = make(file, taken);
     if (!made) return fail(std::move(made.error()));
     if (*made == Made::yes) return std::optional(taken);
-    if (*made == Made::no_directory) continue;  // whoever had made it has just removed it
+    if (*made == Made::no_directory) {  // whoever had made it has just removed it
+      if (directory_.is_removed()) return fail(ErrorCode::store_unavailable, "no upload directory");
+      continue;
+    }
     struct stat found;
     auto what = look(file, found);
     if (!what) return fail(std::move(what.error()));
@@ -133,12 +155,33 @@ Result<std::optional<Taken>> LockFiles::try_lock(const UploadId& id) {
     if (*what == Found::alive) return std::optional<Taken>();
     if (*what == Found::stale && !remove_stale(file)) return std::optional<Taken>();
   }
-  // The directory of the store is gone, or others are faster each time.
-  struct stat root;
-  if (::fstat(directory_.root(), &root) != 0 || root.st_nlink == 0) {
-    return fail(ErrorCode::store_unavailable, "the upload directory was removed");
+  return std::optional<Taken>();  // others are faster each time
+}
+
+// After an error: whether another look is worth while, because the directory, or what was ours in it, had been
+// removed and is there again.
+bool LockFiles::find_again() const {
+  const std::lock_guard lock(finding_);
+  if (directory_.reopen_if_gone()) return make_side() && process_->start_over();
+  if (directory_.is_removed() || has_side()) return false;
+  return make_side() && process_->renew();
+}
+
+bool LockFiles::has_side() const {
+  struct stat side;
+  return ::fstat(side_.get(), &side) == 0 && S_ISDIR(side.st_mode) && side.st_nlink > 0;
+}
+
+// Behind the same descriptor, which others are using.
+Status LockFiles::make_side() const {
+  if (::mkdirat(directory_.root(), ".tusd", dir_perms_) != 0 && errno != EEXIST) {
+    return fail(error_of_errno(errno, "mkdir", ".tusd"));
   }
-  return std::optional<Taken>();
+  const Fd side(::openat(directory_.root(), ".tusd", directory_flags | O_NOFOLLOW));
+  if (!side || ::dup3(side.get(), side_.get(), O_CLOEXEC) < 0) {
+    return fail(error_of_errno(errno, "open", ".tusd"));
+  }
+  return {};
 }
 
 // False when somebody else is at it: the caller waits a moment and looks again. The guard is open only now,
@@ -164,10 +207,13 @@ void LockFiles::remove_if_stale(std::string_view path) noexcept {
 }
 
 void LockFiles::unlock(const UploadId& id, const Taken& taken, Held held) noexcept {
-  const bool look = held == Held::for_long;
+  const bool look = held == Held::for_long || !taken.spare.empty();
   if (taken.inode && (!look || is_ours(id, taken))) {
     const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
-    if (place) ::unlinkat(place.dir, place.leaf.c_str(), 0);
+    const char* name = place.leaf.c_str();
+    const bool is_back =
+        place && !taken.spare.empty() && process_->take_back(taken.spare, place.dir, name);
+    if (place && !is_back) ::unlinkat(place.dir, name, 0);
   }
   if (look && asked_at(id)) stop_asking(id);
   directory_.remove_empty_above(id.str());
@@ -181,10 +227,26 @@ bool LockFiles::is_ours(const UploadId& id, const Taken& taken) const {
   if (::fstatat(place.dir, place.leaf.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno != ENOENT;  // a disk that does not answer has not given the lock to somebody else
   }
-  return Inode::of(file) == taken.inode;
+  return Inode::of(file) == taken.inode || (!process_->has_links() && has_our_text(place));
+}
+
+// Where there are no links, numbers of inodes may change, too.
+bool LockFiles::has_our_text(const Place& place) const {
+  const Fd fd(::openat(place.dir, place.leaf.c_str(), read_flags));
+  std::array<char, 256> text;
+  const auto length = fd ? ::pread(fd.get(), text.data(), text.size(), 0) : -1;
+  if (length < 0) return errno != ENOENT;
+  return std::string_view(text.data(), static_cast<std::size_t>(length)) ==
+         write_lock_text(process_->text());
 }
 
 Result<bool> LockFiles::is_locked(const UploadId& id) const {
+  auto locked = is_locked_here(id);
+  if (!locked && find_again()) locked = is_locked_here(id);
+  return locked;
+}
+
+Result<bool> LockFiles::is_locked_here(const UploadId& id) const {
   const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
   if (!place) return false;
   struct stat file;

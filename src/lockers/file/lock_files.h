@@ -20,7 +20,8 @@ namespace tus::file_locker {
 
 // A lock file that we have made.
 struct Taken {
-  Inode inode;  // none: there is no place for the upload, so that nobody can hold it
+  Inode inode;        // none: there is no place for the upload, so that nobody can hold it
+  std::string spare;  // where the link came from and goes back to; mostly empty
 };
 
 // Blocks on the disk, briefly. Any thread; the calls for one id that change something come one after the
@@ -32,6 +33,7 @@ class LockFiles {
                                                  unsigned dir_perms, unsigned file_perms);
 
   // Nothing while another process holds it. A lock whose owner is dead is taken over.
+  // Errors: no_space, store_unavailable. Without the directory there is nothing to hold.
   Result<std::optional<Taken>> try_lock(const UploadId& id);
   // Also takes away what asks for it, as Go's does: whoever has the lock next must not take it as meant for
   // himself. Directories that are empty then go, too. After a moment the lock is taken to be ours still, and
@@ -63,11 +65,17 @@ class LockFiles {
  private:
   LockFiles(LockCalls& calls, Directory directory, Fd side);
 
+  Result<std::optional<Taken>> try_lock_here(const UploadId& id);
+  Result<bool> is_locked_here(const UploadId& id) const;
+  bool find_again() const;
+  Status make_side() const;
+  bool has_side() const;
   enum class Found : std::uint8_t { nothing, ours, alive, stale };
   Result<Found> look(const Place& place, struct stat& file) const;
   enum class Made : std::uint8_t { yes, exists, no_directory };
-  Result<Made> make(const Place& place, Inode& inode);
-  Result<Made> make_alone(const Place& place, Inode& inode) const;
+  Result<Made> make(const Place& place, Taken& taken);
+  Result<Made> make_alone(const Place& place, Taken& taken) const;
+  bool has_our_text(const Place& place) const;
   bool remove_stale(const Place& place);
 
   LockCalls& calls_;
@@ -77,6 +85,8 @@ class LockFiles {
   // One process at a time, and one thread of it, removes stale locks: between the last look at a lock and
   // its end nobody can put another one in its place.
   std::mutex guard_mutex_;
+  mutable std::mutex finding_;
+  unsigned dir_perms_ = 0775;
   unsigned file_perms_ = 0664;
 };
 

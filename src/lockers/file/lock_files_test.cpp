@@ -41,7 +41,7 @@ TEST_F(LockFilesTest, AreHardLinksOfTheProcessFileAndBeginWithThePid) {
   const auto taken = us.try_lock("a");
   ASSERT_TRUE(taken);
   EXPECT_TRUE(directory_.read("a.lock").starts_with(std::to_string(::getpid()) + "\n"));
-  EXPECT_EQ(fs::hard_link_count(directory_.path("a.lock")), 2u);
+  EXPECT_EQ(fs::hard_link_count(directory_.path("a.lock")), 2u + 4u) << "and the spare ones";
   EXPECT_EQ(directory_.process_files(), 1);
   us.files->unlock(id_of("a"), *taken);
   EXPECT_FALSE(directory_.has("a.lock"));
@@ -292,6 +292,99 @@ TEST_F(LockFilesTest, AProcessFileThatSomebodyRemovedIsMadeAnew) {
   }
   EXPECT_TRUE(us.try_lock("a"));
   EXPECT_EQ(directory_.process_files(), 1);
+}
+
+// [LOCK-17]
+TEST_F(LockFilesTest, LinksThatAreFilesOfTheirOwnAreNone) {
+  Process us(directory_, [](FakeCalls& calls) { calls.with_copies_for_links(); });
+  EXPECT_FALSE(us.files->process().why_alone().empty());
+  const auto taken = us.try_lock("a");
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(directory_.read("a.lock").starts_with(std::to_string(::getpid()) + "\nalone "));
+  // Their inodes may have other numbers the next time.
+  const auto text = directory_.read("a.lock");
+  directory_.write("b", text);
+  fs::rename(directory_.path("b"), directory_.path("a.lock"));
+  EXPECT_TRUE(us.files->is_ours(id_of("a"), *taken));
+  directory_.write("a.lock", "1\n");
+  EXPECT_FALSE(us.files->is_ours(id_of("a"), *taken));
+}
+
+// [LOCK-26]
+TEST_F(LockFilesTest, OnAFullDiskAFewUploadsAtATimeCanBeLocked) {
+  Process us(directory_);
+  Process other(directory_);
+  const auto held = other.try_lock("theirs");
+  us.calls.without_links(ENOSPC);
+  for (int i = 0; i < 2; ++i) {
+    std::vector<std::pair<UploadId, Taken>> locks;
+    for (const char* id : {"a", "d/b", "c", "d/d"}) {
+      const auto taken = us.try_lock(id);
+      ASSERT_TRUE(taken) << id;
+      EXPECT_TRUE(us.files->is_ours(id_of(id), *taken));
+      EXPECT_FALSE(other.try_lock(id)) << id;
+      EXPECT_TRUE(*other.files->is_locked(id_of(id)));
+      locks.emplace_back(id_of(id), *taken);
+    }
+    const auto none = us.files->try_lock(id_of("e"));
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().code(), ErrorCode::no_space);
+    EXPECT_FALSE(directory_.has("e.lock"));
+    EXPECT_FALSE(us.files->try_lock(id_of("theirs"))) << "no lock of another is replaced";
+    EXPECT_TRUE(other.files->is_ours(id_of("theirs"), *held));
+    for (const auto& [id, taken] : locks) us.files->unlock(id, taken);
+    EXPECT_FALSE(directory_.has("a.lock"));
+    EXPECT_FALSE(directory_.has("d"));
+  }
+}
+
+// [LOCK-26]
+TEST_F(LockFilesTest, AServerThatStartsOnAFullDiskMakesItsFileWhenThereIsRoom) {
+  Process us(directory_, [](FakeCalls& calls) { calls.without_links(ENOSPC); });
+  EXPECT_EQ(directory_.process_files(), 0);
+  EXPECT_FALSE(*us.files->is_locked(id_of("a")));
+  EXPECT_EQ(us.files->try_lock(id_of("a")).error().code(), ErrorCode::no_space);
+  us.calls.with_links();
+  const auto taken = us.try_lock("a");
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(us.files->is_ours(id_of("a"), *taken));
+  EXPECT_EQ(directory_.process_files(), 1);
+}
+
+// [LOCK-27]
+TEST_F(LockFilesTest, ADirectoryThatWasRemovedHoldsNothingAndIsUsedWhenItIsMadeAgain) {
+  Process us(directory_);
+  const auto before = us.try_lock("before");
+  fs::remove_all(directory_.path());
+  EXPECT_FALSE(us.files->is_ours(id_of("before"), *before));
+  EXPECT_FALSE(*us.files->is_locked(id_of("before")));
+  const auto nothing = us.try_lock("a");
+  ASSERT_TRUE(nothing) << "there is no upload, and nobody else who could hold it";
+  EXPECT_FALSE(nothing->inode);
+  us.files->unlock(id_of("a"), *nothing);
+  EXPECT_FALSE(fs::exists(directory_.path()));
+
+  fs::create_directory(directory_.path());
+  const auto again = us.try_lock("a");
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(directory_.has("a.lock"));
+  Process other(directory_);
+  EXPECT_FALSE(other.try_lock("a"));
+  us.files->unlock(id_of("a"), *again);
+  EXPECT_TRUE(other.try_lock("a"));
+}
+
+// [LOCK-27]
+TEST_F(LockFilesTest, OurSideDirectoryIsMadeAgain) {
+  Process us(directory_);
+  Process other(directory_);
+  const auto first = us.try_lock("a");
+  fs::remove_all(directory_.path(".tusd"));
+  const auto second = us.try_lock("b");
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(us.files->is_ours(id_of("a"), *first));
+  EXPECT_FALSE(other.try_lock("a")) << "the old file is still locked";
+  EXPECT_FALSE(other.try_lock("b"));
 }
 
 // [LOCK-18]

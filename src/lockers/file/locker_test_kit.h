@@ -30,6 +30,7 @@ class FakeCalls final : public LockCalls {
   int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
     if (failing_links_ > 0 && --failing_links_ == 0) return failed(link_error_);
     if (link_error_ != 0 && failing_links_ < 0) return failed(link_error_);
+    if (links_are_copies_) return copy(from_dir, from, to_dir, to);
     return LockCalls::linkat(from_dir, from, to_dir, to);
   }
   int flock(int fd, int operation) override {
@@ -49,6 +50,9 @@ class FakeCalls final : public LockCalls {
   FakeCalls& without_links(int code = EPERM) {
     return link_error_ = code, failing_links_ = -1, *this;
   }
+  FakeCalls& with_links() { return without_links(0); }
+  // As file systems in user space have them: each name is a file of its own.
+  FakeCalls& with_copies_for_links() { return links_are_copies_ = true, *this; }
   FakeCalls& without_flock() { return flock_error_ = ENOLCK, *this; }
   FakeCalls& without_inotify() { return has_inotify_ = false, *this; }
   // Something that another process does right before the n-th flock from now on.
@@ -65,11 +69,21 @@ class FakeCalls final : public LockCalls {
     return -1;
   }
 
+  static int copy(int from_dir, const char* from, int to_dir, const char* to) {
+    const auto name = [](int dir, const char* leaf) {
+      return "/proc/self/fd/" + std::to_string(dir) + "/" + leaf;
+    };
+    std::error_code error;
+    std::filesystem::copy_file(name(from_dir, from), name(to_dir, to), error);
+    return error ? failed(error.value()) : 0;
+  }
+
   pid_t pid_ = 0;
   std::optional<std::string> start_time_;
   std::string boot_id_ = "this-boot";
   std::atomic<int> link_error_{0};
   std::atomic<int> failing_links_{0};
+  bool links_are_copies_ = false;
   int flock_error_ = 0;
   int before_flock_ = 0;
   std::function<void()> action_;
@@ -80,7 +94,8 @@ inline UploadId id_of(std::string_view text) { return *UploadId::parse(text); }
 
 class LockDirectory {
  public:
-  std::filesystem::path path(std::string_view name = ".") const { return directory_.path() / name; }
+  std::filesystem::path path() const { return directory_.path(); }
+  std::filesystem::path path(std::string_view name) const { return directory_.path() / name; }
   void write(std::string_view name, std::string_view text) const {
     std::ofstream(path(name), std::ios::binary) << text;
   }

@@ -19,7 +19,9 @@ namespace tus::file_locker {
 namespace {
 
 constexpr std::string_view prefix = "pid-";
+constexpr std::string_view spare_prefix = "spare-";
 constexpr int attempts = 10;
+constexpr int spares = 4;  // as many uploads of a full disk are changed at once
 
 std::string new_name(std::int32_t pid) {
   std::random_device random;
@@ -27,10 +29,6 @@ std::string new_name(std::int32_t pid) {
   const auto length = std::snprintf(text.data(), text.size(), "-%08x%08x", random(), random());
   return std::string(prefix) + std::to_string(pid) +
          std::string(text.data(), static_cast<std::size_t>(length));
-}
-
-bool write_all(int fd, std::string_view text) {
-  return ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
 }  // namespace
@@ -44,19 +42,27 @@ ProcessFile::ProcessFile(LockCalls& calls, int side, unsigned perms)
 }
 
 ProcessFile::~ProcessFile() {
+  drop_spares();
   for (const auto& file : files_) ::unlinkat(side_, file.name.c_str(), 0);
 }
 
 Result<std::unique_ptr<ProcessFile>> ProcessFile::make(LockCalls& calls, int side, unsigned perms) {
   std::unique_ptr<ProcessFile> file(new ProcessFile(calls, side, perms));
-  auto made = file->make_file();
-  if (!made) return fail(std::move(made.error()));
-  if (made->fd) file->files_.push_back(*std::move(made));
-  if (file->has_links()) {
-    if (auto tried = file->try_links(); !tried) return fail(std::move(tried.error()));
-  }
-  if (!file->has_links()) file->text_.kind = LockText::Kind::alone;
+  auto ready = file->ready();
+  if (!ready && !(ready.error() == ErrorCode::no_space)) return fail(std::move(ready.error()));
   return file;
+}
+
+Status ProcessFile::ready() {
+  if (links_ != Links::unknown) return {};
+  const std::lock_guard lock(making_);
+  return links_ == Links::unknown ? replace_file() : Status();
+}
+
+LockText ProcessFile::text() const {
+  auto text = text_;
+  if (links_ == Links::fail) text.kind = LockText::Kind::alone;
+  return text;
 }
 
 // The file with its text in it, and no lock on it yet.
@@ -82,7 +88,7 @@ int ProcessFile::lock_file(Made& made) {
   return errno;
 }
 
-// Without a descriptor, and with a reason in why_alone_, where flock does not work.
+// Without a descriptor where flock does not work.
 Result<ProcessFile::Made> ProcessFile::make_file() {
   for (int i = 0; i < attempts; ++i) {
     auto name = write_file();
@@ -92,9 +98,10 @@ Result<ProcessFile::Made> ProcessFile::make_file() {
     if (const int code = lock_file(made); code == ENOENT) {
       continue;  // that one has removed it
     } else if (code != 0) {
-      why_alone_ = "flock: " + std::generic_category().message(code);
       ::unlinkat(side_, made.name.c_str(), 0);
-      return Made();
+      made.fd.reset();
+      made.why_alone = "flock: " + std::generic_category().message(code);
+      return made;
     }
     struct stat now;
     if (::fstat(made.fd.get(), &now) != 0) return fail(error_of_errno(errno, "stat", made.name));
@@ -105,23 +112,100 @@ Result<ProcessFile::Made> ProcessFile::make_file() {
   return fail(ErrorCode::store_unavailable, "no file of its own for this process");
 }
 
-Status ProcessFile::try_links() {
-  const auto probe = files_.back().name + ".probe";
-  if (calls_.linkat(side_, files_.back().name.c_str(), side_, probe.c_str()) == 0) {
-    ::unlinkat(side_, probe.c_str(), 0);
+// Says why where links are no use, and fails when that cannot be told.
+Status ProcessFile::try_links(Made& made) {
+  const auto link = std::string(spare_prefix) + made.name;
+  if (calls_.linkat(side_, made.name.c_str(), side_, link.c_str()) == 0) {
+    if (!is_same(made, link)) made.why_alone = "link: each name is a file of its own";
+    ::unlinkat(side_, link.c_str(), 0);
     return {};
   }
   const auto code = errno;
   constexpr std::array none{EPERM, EOPNOTSUPP, ENOTSUP, ENOSYS, EMLINK, EINVAL};
-  if (std::ranges::find(none, code) == none.end()) return fail(error_of_errno(code, "link", probe));
-  why_alone_ = "link: " + std::generic_category().message(code);
-  for (const auto& file : files_) ::unlinkat(side_, file.name.c_str(), 0);
-  files_.clear();
+  if (std::ranges::find(none, code) == none.end()) return fail(error_of_errno(code, "link", link));
+  made.why_alone = "link: " + std::generic_category().message(code);
   return {};
+}
+
+// Some file systems, most of those in user space, give each name an inode and locks of its own.
+bool ProcessFile::is_same(const Made& made, const std::string& link) const {
+  const Fd fd(::openat(side_, link.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found;
+  return fd && ::fstat(fd.get(), &found) == 0 && Inode::of(found) == made.inode &&
+         calls_.flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+// Under making_.
+Status ProcessFile::replace_file() {
+  if (links_ == Links::fail) return {};
+  auto made = make_file();
+  if (!made) return fail(std::move(made.error()));
+  if (made->fd && links_ == Links::unknown) {
+    auto tried = try_links(*made);
+    if (!tried || !made->why_alone.empty()) ::unlinkat(side_, made->name.c_str(), 0);
+    if (!tried) return tried;
+  }
+  if (!made->why_alone.empty()) {
+    if (links_ == Links::work) return fail(ErrorCode::store_unavailable, made->why_alone);
+    why_alone_ = std::move(made->why_alone);
+    links_ = Links::fail;
+    return {};
+  }
+  drop_spares();
+  make_spares(*made);
+  const std::unique_lock lock(mutex_);
+  std::erase_if(files_, [](const Made& file) {
+    struct stat now;
+    return ::fstat(file.fd.get(), &now) != 0 || now.st_nlink == 0;
+  });
+  files_.push_back(*std::move(made));
+  links_ = Links::work;
+  return {};
+}
+
+void ProcessFile::make_spares(const Made& made) {
+  const std::lock_guard lock(spares_mutex_);
+  for (int i = 0; i < spares; ++i) {
+    Spare spare;
+    spare.name = std::string(spare_prefix) + made.name + "-" + std::to_string(i);
+    spare.inode = made.inode;
+    if (calls_.linkat(side_, made.name.c_str(), side_, spare.name.c_str()) != 0) return;
+    spares_.push_back(std::move(spare));
+  }
+}
+
+// Those that are on loan have names of locks now, and go with them.
+void ProcessFile::drop_spares() {
+  const std::lock_guard lock(spares_mutex_);
+  for (const auto& spare : spares_) {
+    if (!spare.lent) ::unlinkat(side_, spare.name.c_str(), 0);
+  }
+  spares_.clear();
+}
+
+std::string ProcessFile::lend_spare(int dir, const char* name, Inode& inode) {
+  const std::lock_guard lock(spares_mutex_);
+  for (auto& spare : spares_) {
+    if (spare.lent) continue;
+    if (::renameat2(side_, spare.name.c_str(), dir, name, RENAME_NOREPLACE) != 0) continue;
+    spare.lent = true;
+    inode = spare.inode;
+    return spare.name;
+  }
+  return {};
+}
+
+bool ProcessFile::take_back(const std::string& spare, int dir, const char* name) {
+  const std::lock_guard lock(spares_mutex_);
+  const auto it = std::ranges::find(spares_, spare, &Spare::name);
+  if (it == spares_.end()) return false;
+  it->lent = ::renameat(dir, name, side_, spare.c_str()) != 0;
+  return !it->lent;
 }
 
 int ProcessFile::link_to(int dir, const char* name, Inode& inode) {
   std::shared_lock lock(mutex_);
+  if (files_.empty()) return errno = ENOENT, -1;  // it is being made again
   const auto& file = files_.back();
   inode = file.inode;
   return calls_.linkat(side_, file.name.c_str(), dir, name);
@@ -133,12 +217,18 @@ bool ProcessFile::owns(const Inode& inode) const {
 }
 
 Status ProcessFile::renew() {
-  auto made = make_file();
-  if (!made) return fail(std::move(made.error()));
-  if (!made->fd) return fail(ErrorCode::store_unavailable, why_alone_);
-  std::unique_lock lock(mutex_);
-  files_.push_back(*std::move(made));
-  return {};
+  const std::lock_guard lock(making_);
+  return replace_file();
+}
+
+Status ProcessFile::start_over() {
+  const std::lock_guard lock(making_);
+  {
+    const std::unique_lock files(mutex_);
+    files_.clear();
+  }
+  links_ = Links::unknown;
+  return replace_file();
 }
 
 bool ProcessFile::lives(const LockText& text, Flocks flocks) const {
@@ -171,7 +261,7 @@ std::vector<std::string> ProcessFile::dead() const {
   if (again < 0 || (directory = ::fdopendir(again)) == nullptr) return found;
   while (const auto* entry = ::readdir(directory)) {
     const std::string_view name(entry->d_name);
-    if (!name.starts_with(prefix)) continue;
+    if (!name.starts_with(prefix) && !name.starts_with(spare_prefix)) continue;
     const Fd file(::openat(side_, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file && calls_.flock(file.get(), LOCK_SH | LOCK_NB) == 0) found.emplace_back(name);
   }

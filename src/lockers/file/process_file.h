@@ -5,8 +5,10 @@
 #include "lockers/file/lock_calls.h"
 #include "lockers/file/lock_text.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <sys/stat.h>
@@ -21,27 +23,43 @@ namespace tus::file_locker {
 // Any thread.
 class ProcessFile {
  public:
-  // `side` is an open directory on the file system of the locks. Error: store_unavailable.
+  // `side` is an open directory on the file system of the locks; it stays the directory's descriptor, also
+  // when there is another directory behind it. Error: store_unavailable. On a full disk there is no file yet.
   static Result<std::unique_ptr<ProcessFile>> make(LockCalls& calls, int side, unsigned perms);
+  // Where there is no such directory yet, because the disk is full.
+  static Result<std::unique_ptr<ProcessFile>> make_later(LockCalls& calls, int side,
+                                                         unsigned perms) {
+    return std::unique_ptr<ProcessFile>(new ProcessFile(calls, side, perms));
+  }
   ~ProcessFile();
   ProcessFile(const ProcessFile&) = delete;
   ProcessFile& operator=(const ProcessFile&) = delete;
 
+  bool is_ready() const noexcept { return links_ != Links::unknown; }
+  // Makes the file if there is none yet. Error: no_space as long as there is no room for it.
+  Status ready();
   // False where the file system has no hard links, or no flock: then one process may use the directory.
-  bool has_links() const noexcept { return why_alone_.empty(); }
-  const std::string& why_alone() const noexcept { return why_alone_; }
+  // Both are known once the file is ready.
+  bool has_links() const noexcept { return links_ == Links::work; }
+  std::string why_alone() const { return links_ == Links::fail ? why_alone_ : std::string(); }
 
   // -1 and errno; with the inode of the link.
   int link_to(int dir, const char* name, Inode& inode);
+  // A link that was made while there was room, moved to `name`, where nothing may be: so that an upload can
+  // be removed from a full disk. The name it goes back to; empty when there is none.
+  std::string lend_spare(int dir, const char* name, Inode& inode);
+  bool take_back(const std::string& spare, int dir, const char* name);
   bool owns(const Inode& inode) const;
   // A new file in the place of one that somebody removed or that has as many links as it can have. The old
   // one stays locked for the locks that are links to it.
   Status renew();
+  // The directory behind `side` is another one: so is the file, and there are no locks of ours.
+  Status start_over();
 
   // Whether whoever wrote this lives. For files without a flock.
   enum class Flocks : std::uint8_t { work, fail };
   bool lives(const LockText& text, Flocks flocks) const;
-  const LockText& text() const noexcept { return text_; }
+  LockText text() const;
 
   // The present file, for whoever watches it.
   std::string name() const;
@@ -54,22 +72,39 @@ class ProcessFile {
   ProcessFile(LockCalls& calls, int side, unsigned perms);
 
   struct Made {
-    Fd fd;
+    Fd fd;  // none: why_alone says why
     std::string name;
     Inode inode;
+    std::string why_alone;
+  };
+  struct Spare {
+    std::string name;
+    Inode inode;
+    bool lent = false;
   };
   Result<std::string> write_file();
   int lock_file(Made& made);
   Result<Made> make_file();
-  Status try_links();
+  Status try_links(Made& made);
+  bool is_same(const Made& made, const std::string& link) const;
+  Status replace_file();
+  void make_spares(const Made& made);
+  void drop_spares();
 
   LockCalls& calls_;
   int side_;
   unsigned perms_;
   LockText text_;
-  std::string why_alone_;
+
+  enum class Links : std::uint8_t { unknown, work, fail };
+  std::mutex making_;
+  std::atomic<Links> links_{Links::unknown};
+  std::string why_alone_;  // written once, before links_ says `fail`
+
   mutable std::shared_mutex mutex_;
   std::vector<Made> files_;  // the last one is in use; guarded by mutex_
+  std::mutex spares_mutex_;
+  std::vector<Spare> spares_;
 };
 
 }  // namespace tus::file_locker

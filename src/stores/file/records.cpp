@@ -213,6 +213,8 @@ Result<Records::Guard> Records::guard(const UploadId& id) {
   const auto stripe = std::hash<UploadId>{}(id) % mutexes_.size();
   Guard guard(mutexes_[stripe]);
   auto file = open_ours({layout_.root(), ".tusd/records.lock"}, O_RDWR);
+  // Whoever replaces a record needs room himself, and whoever removes one makes some.
+  if (!file && file.error() == ErrorCode::no_space) return guard;
   if (!file) {
     auto code = file.error() == ErrorCode::upload_not_found ? ErrorCode::store_unavailable
                                                             : file.error().code();
