@@ -24,7 +24,8 @@ struct HeldUpload {
   std::shared_ptr<LeaseKeeper> keeper;
   std::unique_ptr<Lease> lease;
   std::unique_ptr<Upload> upload;
-  std::optional<AppendOutcome> appended;  // by the call that opened it
+  // By the call that opened it. Not in place: coroutines that wait for a stalled client keep several of these.
+  std::unique_ptr<AppendOutcome> appended;
 };
 
 // One job per upload: make the bytes safe, ask pre-finish, record it as finished. A job that fails is

@@ -446,7 +446,9 @@ Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, Deadline::Po
                                                        early->check, store_deadline());
   if (!opened) co_return fail(std::move(opened.error()));
   held.upload = std::move(opened->upload);
-  held.appended = std::move(opened->appended);
+  if (opened->appended) {
+    held.appended = std::make_unique<AppendOutcome>(*std::move(opened->appended));
+  }
   co_return held;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
+#include <time.h>
 #include <utility>
 
 namespace tus::file_locker {
@@ -38,6 +39,10 @@ Error error_of_errno(int code, std::string_view what, std::string_view path);
 
 // False and errno.
 bool write_all(int fd, std::string_view text) noexcept;
+
+inline std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 // Which file it is, whatever its names are.
 struct Inode {

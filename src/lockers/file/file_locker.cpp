@@ -19,23 +19,17 @@ constexpr std::chrono::milliseconds first_look{20};
 
 constexpr std::int64_t a_moment = 20'000'000;  // ns
 
-std::int64_t nanoseconds(const timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-timespec file_system_now() {
+std::int64_t file_system_now() {
   timespec now;
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now;
+  return nanoseconds(now);
 }
 
 // A lock file that we have, from its making to its end, whoever holds the lease meanwhile.
 class DiskLock final : public lockers::OuterLock {
  public:
-  DiskLock(std::shared_ptr<Shared> shared, std::weak_ptr<BlockingPool> pool, UploadId id,
-           const Taken& taken)
+  DiskLock(std::shared_ptr<Shared> shared, UploadId id, const Taken& taken)
       : shared_(std::move(shared)),
-        pool_(std::move(pool)),
         held_(std::make_shared<HeldLock>(std::move(id), taken, file_system_now())),
         watched_(shared_->watcher.hold(held_)) {}
   ~DiskLock() override {
@@ -52,14 +46,12 @@ class DiskLock final : public lockers::OuterLock {
 
  private:
   LockFiles::Held held() const noexcept {
-    const auto age = nanoseconds(file_system_now()) - nanoseconds(held_->since);
+    const auto age = file_system_now() - held_->since;
     const bool briefly = age >= 0 && age < a_moment && !held_->asked;
     return briefly ? LockFiles::Held::for_a_moment : LockFiles::Held::for_long;
   }
 
   std::shared_ptr<Shared> shared_;
-  // Not the owner of a pool whose jobs own us.
-  std::weak_ptr<BlockingPool> pool_;
   std::shared_ptr<HeldLock> held_;
   Watcher::Locks::iterator watched_;
 };
@@ -90,7 +82,7 @@ class Drop {
 
 void DiskLock::drop(std::unique_ptr<OuterLock> self, std::shared_ptr<lockers::LeaseTable> table,
                     UploadId id) noexcept {
-  const auto pool = pool_.lock();
+  const auto pool = shared_->pool.lock();
   Drop end(std::move(self), std::move(table), std::move(id));
   if (!pool) return;  // and does it here
   try {
@@ -155,7 +147,7 @@ class Acquisition {
     auto taken = shared_->files->try_lock(id_);
     if (!taken) return fail(std::move(taken.error()));
     if (!*taken) return nullptr;
-    return std::make_unique<DiskLock>(shared_, pool_, id_, **taken);
+    return std::make_unique<DiskLock>(shared_, id_, **taken);
   }
 
   Locked ask_and_try() {
@@ -223,8 +215,9 @@ Watcher::Calls watcher_calls(std::shared_ptr<lockers::LeaseTable> table,
 }  // namespace
 
 Shared::Shared(std::shared_ptr<LockCalls> c, std::unique_ptr<LockFiles> lock_files,
-               FileLockerOptions o, std::shared_ptr<Logger> l)
+               FileLockerOptions o, std::weak_ptr<BlockingPool> p, std::shared_ptr<Logger> l)
     : options(std::move(o)),
+      pool(std::move(p)),
       logger(std::move(l)),
       calls(std::move(c)),
       files(std::move(lock_files)),
@@ -273,7 +266,7 @@ Result<std::shared_ptr<FileLocker>> make(FileLockerOptions options,
   }
   try {
     auto shared = std::make_shared<Shared>(std::move(calls), *std::move(files), std::move(options),
-                                           std::move(logger));
+                                           pool, std::move(logger));
     return std::make_shared<FileLocker>(std::move(shared), std::move(pool));
   } catch (const std::system_error& error) {
     return fail(ErrorCode::store_unavailable, std::string("locks: ") + error.what());

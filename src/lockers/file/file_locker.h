@@ -17,12 +17,14 @@ namespace tus::file_locker {
 class Shared {
  public:
   Shared(std::shared_ptr<LockCalls> calls, std::unique_ptr<LockFiles> lock_files,
-         FileLockerOptions o, std::shared_ptr<Logger> l);
+         FileLockerOptions o, std::weak_ptr<BlockingPool> p, std::shared_ptr<Logger> l);
   ~Shared();
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
   const FileLockerOptions options;
+  // Not the owner of a pool whose jobs own leases.
+  const std::weak_ptr<BlockingPool> pool;
   const std::shared_ptr<Logger> logger;
   const std::shared_ptr<LockCalls> calls;
   const std::unique_ptr<LockFiles> files;

@@ -96,7 +96,7 @@ Result<LockFiles::Made> LockFiles::make(const Place& place, Taken& taken) {
     auto error = error_of_errno(code, "link", place.leaf);
     if (error == ErrorCode::no_space) {
       taken.spare = process_->lend_spare(place.dir, place.leaf.c_str(), taken.inode);
-      if (!taken.spare.empty()) return Made::yes;
+      if (taken.spare != 0) return Made::yes;
     }
     return fail(std::move(error));
   }
@@ -207,12 +207,12 @@ void LockFiles::remove_if_stale(std::string_view path) noexcept {
 }
 
 void LockFiles::unlock(const UploadId& id, const Taken& taken, Held held) noexcept {
-  const bool look = held == Held::for_long || !taken.spare.empty();
+  const bool look = held == Held::for_long || taken.spare != 0;
   if (taken.inode && (!look || is_ours(id, taken))) {
     const auto place = with_suffix(directory_.find(id.str()), lock_suffix);
     const char* name = place.leaf.c_str();
     const bool is_back =
-        place && !taken.spare.empty() && process_->take_back(taken.spare, place.dir, name);
+        place && taken.spare != 0 && process_->take_back(taken.spare, taken.inode, place.dir, name);
     if (place && !is_back) ::unlinkat(place.dir, name, 0);
   }
   if (look && asked_at(id)) stop_asking(id);
@@ -276,13 +276,13 @@ void LockFiles::stop_asking(const UploadId& id) const noexcept {
   if (place) ::unlinkat(place.dir, place.leaf.c_str(), 0);
 }
 
-std::optional<timespec> LockFiles::asked_at(const UploadId& id) const {
+std::optional<std::int64_t> LockFiles::asked_at(const UploadId& id) const {
   const auto place = with_suffix(directory_.find(id.str()), stop_suffix);
   struct stat file;
   if (!place) return std::nullopt;
   if (::fstatat(place.dir, place.leaf.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0)
     return std::nullopt;
-  return file.st_mtim;
+  return nanoseconds(file.st_mtim);
 }
 
 }  // namespace tus::file_locker

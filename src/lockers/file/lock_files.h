@@ -14,14 +14,13 @@
 #include <optional>
 #include <string>
 #include <sys/stat.h>
-#include <time.h>
 
 namespace tus::file_locker {
 
 // A lock file that we have made.
 struct Taken {
-  Inode inode;        // none: there is no place for the upload, so that nobody can hold it
-  std::string spare;  // where the link came from and goes back to; mostly empty
+  Inode inode;         // none: there is no place for the upload, so that nobody can hold it
+  unsigned spare = 0;  // the number of the spare link that it is, which goes back; mostly 0, none
 };
 
 // Blocks on the disk, briefly. Any thread; the calls for one id that change something come one after the
@@ -51,8 +50,8 @@ class LockFiles {
   // the same.
   void ask(const UploadId& id) const noexcept;
   void stop_asking(const UploadId& id) const noexcept;
-  // When somebody asked last, by the clock of the file system.
-  std::optional<timespec> asked_at(const UploadId& id) const;
+  // When somebody asked last: nanoseconds since the epoch, by the clock of the file system.
+  std::optional<std::int64_t> asked_at(const UploadId& id) const;
 
   // Removes a lock file when its owner is dead; `path` is that of an upload. Errors are left for whoever
   // wants to lock.

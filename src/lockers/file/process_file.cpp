@@ -183,24 +183,27 @@ void ProcessFile::drop_spares() {
   spares_.clear();
 }
 
-std::string ProcessFile::lend_spare(int dir, const char* name, Inode& inode) {
+unsigned ProcessFile::lend_spare(int dir, const char* name, Inode& inode) {
   const std::lock_guard lock(spares_mutex_);
-  for (auto& spare : spares_) {
+  for (unsigned i = 0; i < spares_.size(); ++i) {
+    auto& spare = spares_[i];
     if (spare.lent) continue;
     if (::renameat2(side_, spare.name.c_str(), dir, name, RENAME_NOREPLACE) != 0) continue;
     spare.lent = true;
     inode = spare.inode;
-    return spare.name;
+    return i + 1;
   }
-  return {};
+  return 0;
 }
 
-bool ProcessFile::take_back(const std::string& spare, int dir, const char* name) {
+bool ProcessFile::take_back(unsigned number, const Inode& inode, int dir, const char* name) {
   const std::lock_guard lock(spares_mutex_);
-  const auto it = std::ranges::find(spares_, spare, &Spare::name);
-  if (it == spares_.end()) return false;
-  it->lent = ::renameat(dir, name, side_, spare.c_str()) != 0;
-  return !it->lent;
+  if (number > spares_.size()) return false;
+  auto& spare = spares_[number - 1];
+  // They may have been made anew meanwhile.
+  if (!spare.lent || !(spare.inode == inode)) return false;
+  spare.lent = ::renameat(dir, name, side_, spare.name.c_str()) != 0;
+  return !spare.lent;
 }
 
 int ProcessFile::link_to(int dir, const char* name, Inode& inode) {

@@ -46,9 +46,9 @@ class ProcessFile {
   // -1 and errno; with the inode of the link.
   int link_to(int dir, const char* name, Inode& inode);
   // A link that was made while there was room, moved to `name`, where nothing may be: so that an upload can
-  // be removed from a full disk. The name it goes back to; empty when there is none.
-  std::string lend_spare(int dir, const char* name, Inode& inode);
-  bool take_back(const std::string& spare, int dir, const char* name);
+  // be removed from a full disk. Its number, from 1 on; 0 when there is none.
+  unsigned lend_spare(int dir, const char* name, Inode& inode);
+  bool take_back(unsigned spare, const Inode& inode, int dir, const char* name);
   bool owns(const Inode& inode) const;
   // A new file in the place of one that somebody removed or that has as many links as it can have. The old
   // one stays locked for the locks that are links to it.

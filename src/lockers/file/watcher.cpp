@@ -17,10 +17,6 @@ namespace {
 
 std::string path_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
-bool is_later(const timespec& a, const timespec& b) {
-  return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
-}
-
 }  // namespace
 
 Watcher::Watcher(LockCalls& calls, LockFiles& files, std::chrono::milliseconds holder_poll,
@@ -154,10 +150,10 @@ void Watcher::look_for_loss(HeldLock& lock) {
 
 // One that is older than the lock is left from the past. Whoever waits makes it anew again and again, so
 // that clocks which do not agree, as on a network, do not matter for long.
-bool HeldLock::is_asked(const timespec& stop) noexcept {
-  if (!is_later(since, stop)) return true;
-  if (!old_stop_) old_stop_ = stop;
-  return is_later(stop, *old_stop_);
+bool HeldLock::is_asked(std::int64_t stop) noexcept {
+  if (stop >= since) return true;
+  if (old_stop_ == 0) old_stop_ = stop;
+  return stop > old_stop_;
 }
 
 Watcher::Waiting::Waiting(Watcher& watcher, const UploadId& id) : watcher_(watcher) {

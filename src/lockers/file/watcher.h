@@ -18,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <time.h>
 #include <unordered_map>
 #include <vector>
 
@@ -26,21 +25,21 @@ namespace tus::file_locker {
 
 // A lock file of ours, for the watcher.
 struct HeldLock {
-  HeldLock(UploadId i, Taken t, timespec s) : id(std::move(i)), taken(t), since(s) {}
+  HeldLock(UploadId i, Taken t, std::int64_t s) : id(std::move(i)), taken(t), since(s) {}
 
   const UploadId id;
   const Taken taken;
-  const timespec since;               // wall clock: `.stop` files are compared with it
+  const std::int64_t since;           // ns, wall clock: `.stop` files are compared with it
   std::atomic<bool> given_up{false};  // before it is removed
   std::atomic<bool> lost{false};
   std::atomic<bool> asked{false};  // somebody has asked for it
 
   // Whether that `.stop` is meant for us: it came after the lock, or has changed since we saw it first. On
   // the watcher's thread.
-  bool is_asked(const timespec& stop) noexcept;
+  bool is_asked(std::int64_t stop) noexcept;
 
  private:
-  std::optional<timespec> old_stop_;
+  std::int64_t old_stop_ = 0;
 };
 
 // One thread and one inotify instance. Two things are watched:
