@@ -23,12 +23,12 @@ class Search {
     // What is relative is so to the directory in which Go was started: not taken as it is when we know better.
     if (!recorded.empty() && (recorded.front() == '/' || !moved)) {
       auto place = layout_.data_file(info_.id, info_.storage);
-      if (!place && place.error() == ErrorCode::internal) {
-        return fail(ErrorCode::upload_damaged, place.error().detail());
-      }
+      // One that leads out of the directory was relative to another one.
+      const bool nowhere = !place && place.error() == ErrorCode::internal;
       const int flags = recorded.front() == '/' ? 0 : AT_SYMLINK_NOFOLLOW;
-      if (auto found = look(std::move(place), absolute(recorded), flags); settled(found)) {
-        return found;
+      if (!nowhere) {
+        auto found = look(std::move(place), absolute(recorded), flags);
+        if (settled(found)) return found;
       }
     }
     auto beside = look_inside(info_.id.str());

@@ -116,6 +116,12 @@ void FileIo::lock_byte(int fd, std::uint64_t at) noexcept {
   (void)retry([&] { return calls_.lock_byte(fd, static_cast<off_t>(at)); });
 }
 
+Result<bool> FileIo::is_linked(int fd) {
+  struct stat found;
+  if (calls_.fstatat(fd, "", &found, AT_EMPTY_PATH) < 0) return failed("stat", {});
+  return found.st_nlink > 0;
+}
+
 Status FileIo::truncate(int fd, std::uint64_t size) {
   if (retry([&] { return calls_.ftruncate(fd, static_cast<off_t>(size)); }) < 0) {
     return failed("truncate", {});

@@ -65,6 +65,8 @@ class FileIo {
   Result<std::uint64_t> size(const Name& name, int flags);
   Result<std::uint64_t> size(int fd);
   Result<FileNumber> number(int fd);
+  // Whether an open file still has a name.
+  Result<bool> is_linked(int fd);
   Status truncate(int fd, std::uint64_t size);
   Status sync_data(int fd);
   Status sync_directory(int fd);

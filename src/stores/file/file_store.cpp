@@ -107,7 +107,7 @@ Awaitable<Result<OpenedUpload>> FileStore::open_and_append(UploadId id, const Le
 
 Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
   auto job = [&](std::span<std::byte> scratch) {
-    return context_->checked(context_->records.load(id, scratch));
+    return context_->checked(context_->records.load_consistent(id, scratch));
   };
   auto loaded = co_await run_blocking(*context_->pool, job);
   if (!loaded) co_return fail(loaded.error());

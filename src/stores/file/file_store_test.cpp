@@ -226,6 +226,43 @@ TEST(file_store, puts_data_where_a_hook_wants_it) {
   EXPECT_FALSE(fs::exists(bench.directory.path() / "out"));
 }
 
+// [FILE-21] a look that fails says nothing about where the data is.
+TEST(file_store, takes_no_failure_for_another_place) {
+  for (int n = 1;; ++n) {
+    FileBench bench;
+    SCOPED_TRACE("call " + std::to_string(n));
+    auto draft = draft_of("a", 8);
+    draft.storage = {{"Path", "place/file.bin"}};
+    auto upload = create(bench.store(), draft, "1234");
+    bench.calls->fail_call(n, EIO);
+    auto outcome = bench.append_bytes(*upload, "5678");
+    bool failed = bench.calls->has_failed();
+    bench.calls->fail_call(-1, 0);
+    if (outcome.error) {
+      EXPECT_TRUE(*outcome.error == ErrorCode::store_unavailable) << "not gone";
+      EXPECT_EQ(inspect(bench.store(), "a")->offset, 4u);
+    }
+    bench.calls->fail_call(n, EIO);
+    auto done = run(upload->terminate(FakeLease(), Deadline::never()));
+    bench.calls->fail_call(-1, 0);
+    EXPECT_EQ(fs::exists(bench.path("place/file.bin")) && done, false)
+        << "data that nobody knows of";
+    if (!failed) break;
+    ASSERT_LT(n, 30);
+  }
+}
+
+// A Go program with filestore.New("../x") writes such paths.
+TEST(file_store, falls_back_from_a_path_that_leaves_the_directory) {
+  FileBench bench;
+  write_file(bench.path("go"), "hello");
+  write_file(bench.path("go.info"),
+             R"({"ID":"go","Size":11,"Storage":{"Path":"../x/go","Type":"filestore"}})");
+  auto upload = open(bench.store(), "go");
+  EXPECT_EQ(append(*upload, " world").safe_offset, 11u);
+  EXPECT_EQ(bench.data("go"), "hello world");
+}
+
 TEST(file_store, never_overwrites_a_file_that_a_hook_names) {
   FileBench bench;
   write_file(bench.path("precious"), "bytes");
@@ -280,6 +317,59 @@ TEST(file_store, takes_no_bytes_from_others) {
   }
 }
 
+// [FILE-22] what is committed is what the last staged append brought.
+TEST(file_store, commits_nothing_of_an_earlier_staged_append) {
+  FileBench bench;
+  auto upload = create(bench.store(), draft_of("a", 10), "12");
+  append_staged(*upload, "WRONG");
+  append_staged(*upload, "");
+  expect_ok(run(upload->commit_staged(FakeLease(), Deadline::never())));
+  EXPECT_EQ(upload->info().offset, 2u);
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 2u);
+  append_staged(*upload, "345");
+  expect_ok(run(upload->commit_staged(FakeLease(), Deadline::never())));
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  append(*upload, "67890");
+  EXPECT_EQ(bench.data("a"), "1234567890");
+}
+
+// [FILE-23] who looks without a lock meets every change at every moment, and counts no staged byte.
+TEST(file_store, counts_no_staged_byte_of_an_append_that_begins_meanwhile) {
+  FileBench bench;
+  auto upload = create(bench.store(), draft_of("a", 10), "12");
+  // Between the look at the record and the look at the data.
+  bench.calls->after("pread", [&] { append_staged(*upload, "WRONG"); });
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 2u);
+  bench.calls->after("pread", [&] {
+    expect_ok(run(upload->rollback_staged(FakeLease(), Deadline::never())));
+    append_staged(*upload, "3");
+    expect_ok(run(upload->commit_staged(FakeLease(), Deadline::never())));
+    append(*upload, "45");
+  });
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 5u);
+  bench.calls->after("pread", [&] {
+    expect_ok(run(upload->terminate(FakeLease(), Deadline::never())));
+    create(bench.store(), draft_of("a", std::nullopt), "1234567");
+  });
+  EXPECT_EQ(inspect(bench.store(), "a")->length, std::nullopt);
+  EXPECT_EQ(inspect(bench.store(), "a")->offset, 7u);
+}
+
+TEST(file_store, gives_up_on_a_record_that_never_stays) {
+  FileBench bench;
+  auto upload = create(bench.store(), draft_of("a", std::nullopt), "12");
+  int changes = 0;
+  std::function<void()> change = [&] {
+    ++changes;
+    expect_ok(run(upload->declare_length(FakeLease(), 100u + static_cast<unsigned>(changes),
+                                         Deadline::never())));
+    bench.calls->after("pread", change);
+  };
+  bench.calls->after("pread", change);
+  expect_error(inspect(bench.store(), "a"), ErrorCode::store_unavailable);
+  EXPECT_LT(changes, 100);
+}
+
 TEST(file_store, ignores_files_that_are_no_uploads) {
   FileBench bench;
   create(bench.store(), draft_of("a", 3), "xyz");
@@ -319,7 +409,7 @@ TEST(file_store, makes_few_system_calls) {
   create(bench.store(), draft_of("a", 6), "xyz");
   EXPECT_EQ(bench.calls->take_log(), (Calls{"openat", "pwrite", "openat", "pwrite"}));
   (void)inspect(bench.store(), "a");
-  EXPECT_EQ(bench.calls->take_log(), (Calls{"openat", "pread", "fstatat"}));
+  EXPECT_EQ(bench.calls->take_log(), (Calls{"openat", "pread", "fstatat", "fstatat"}));
   auto upload = open(bench.store(), "a");
   EXPECT_EQ(bench.calls->take_log(), (Calls{"openat", "pread", "fstatat"}));
   bench.append_bytes(*upload, "abc");

@@ -71,6 +71,12 @@ class FaultyCalls final : public Syscalls {
   // Called once, in the middle of the next fdatasync.
   void during_sync(std::function<void()> action) { during_sync_ = std::move(action); }
 
+  // Called once, right after the next call of that name.
+  void after(const char* name, std::function<void()> action) {
+    after_name_ = name;
+    after_ = std::move(action);
+  }
+
   std::vector<std::string> take_log() { return std::exchange(log_, {}); }
 
   // Spoils what was not synced, as a power cut may do: zeros, where bytes were written.
@@ -83,7 +89,10 @@ class FaultyCalls final : public Syscalls {
     return Syscalls::openat(dir, path, flags, mode);
   }
   ssize_t pread(int fd, void* into, std::size_t count, off_t at) override {
-    return fails("pread", false) ? -1 : Syscalls::pread(fd, into, count, at);
+    if (fails("pread", false)) return -1;
+    auto done = Syscalls::pread(fd, into, count, at);
+    then("pread");
+    return done;
   }
   ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at) override {
     if (fails("pwrite", true)) return -1;
@@ -126,6 +135,9 @@ class FaultyCalls final : public Syscalls {
   }
 
  private:
+  void then(std::string_view name) {
+    if (after_ && name == after_name_) std::exchange(after_, nullptr)();
+  }
   bool fails(const char* name, bool writes) {
     log_.emplace_back(name);
     if (writes && write_error_ != 0) {
@@ -154,6 +166,8 @@ class FaultyCalls final : public Syscalls {
   int write_error_ = 0;
   int close_error_ = 0;
   std::function<void()> during_sync_;
+  std::string after_name_;
+  std::function<void()> after_;
   std::size_t most_ = std::size_t{1} << 30;
   std::vector<std::string> log_;
   std::map<std::string, std::uint64_t> synced_;

@@ -35,13 +35,20 @@ FileUpload::~FileUpload() { handover_->left(file_, data_size_); }
 
 Awaitable<AppendOutcome> FileUpload::append(const Lease& lease, BodySource& source,
                                             AppendRequest request, Deadline) {
-  return go_on(lease, source, std::make_unique<Run>(request, file_.info.offset));
+  return go_on(lease, source, start(request));
+}
+
+std::unique_ptr<FileUpload::Run> FileUpload::start(AppendRequest request) {
+  auto run = std::make_unique<Run>(request, file_.info.offset);
+  // What an append before this one has staged is given up, also when this one brings nothing.
+  if (!run->error) staged_ = false;
+  return run;
 }
 
 std::unique_ptr<FileUpload::Run> FileUpload::begin_append(const Lease& lease, BodySource& source,
                                                           AppendRequest request,
                                                           std::span<std::byte> scratch) {
-  auto run = std::make_unique<Run>(request, file_.info.offset);
+  auto run = start(request);
   if (!run->over()) move_bytes(lease, source, *run, scratch);
   return run;
 }

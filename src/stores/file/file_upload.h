@@ -55,6 +55,7 @@ class FileUpload final : public Upload {
   Awaitable<Status> terminate(const Lease& lease, Deadline deadline) override;
 
  private:
+  std::unique_ptr<Run> start(AppendRequest request);
   // One job of an append: moves what is here, and a little more while it comes fast.
   void move_bytes(const Lease& lease, BodySource& source, Run& run, std::span<std::byte> scratch);
   Status begin(Run& run, std::span<std::byte> scratch);

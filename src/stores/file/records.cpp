@@ -15,6 +15,9 @@ constexpr std::size_t largest_record = 4 << 20;
 
 constexpr std::size_t most_warnings = 1000;
 
+// Each look but the last met a rename at the wrong moment.
+constexpr int most_looks = 32;
+
 constexpr int read_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 std::string random_name() {
@@ -50,13 +53,16 @@ Result<InfoFile> Records::parse(std::string_view text, const UploadId& id) {
 Result<InfoFile> Records::read_at(const Name& name, const UploadId& id,
                                   std::span<std::byte> scratch) {
   auto fd = io_.open(name, read_flags);
-  if (!fd) return fail(fd.error());
-  auto length = io_.read(fd->get(), 0, scratch);
+  return fd ? read_from(fd->get(), id, scratch) : fail(fd.error());
+}
+
+Result<InfoFile> Records::read_from(int fd, const UploadId& id, std::span<std::byte> scratch) {
+  auto length = io_.read(fd, 0, scratch);
   if (!length) return fail(length.error());
   if (*length < scratch.size()) return parse(text_of(scratch.first(*length)), id);
 
   std::vector<std::byte> all(largest_record);
-  length = io_.read(fd->get(), 0, all);
+  length = io_.read(fd, 0, all);
   if (!length) return fail(length.error());
   if (*length == all.size()) return fail(ErrorCode::upload_damaged, "the .info file is huge");
   return parse(text_of(std::span(all).first(*length)), id);
@@ -72,17 +78,37 @@ Result<Loaded> Records::load(const UploadId& id, std::span<std::byte> scratch) {
   auto place = layout_.info_file(id);
   if (!place) return fail(place.error());
   auto file = read_at(place->name, id, scratch);
-  if (!file) return fail(file.error());
+  return file ? complete(*std::move(file), *place) : fail(file.error());
+}
 
-  place->name.leaf.resize(place->name.leaf.size() - std::string_view(".info").size());
-  auto size = data_size(*file, place->name);
+Result<Loaded> Records::load_consistent(const UploadId& id, std::span<std::byte> scratch) {
+  for (int i = 0; i < most_looks; ++i) {
+    auto place = layout_.info_file(id);
+    if (!place) return fail(place.error());
+    auto fd = io_.open(place->name, read_flags);
+    if (!fd) return fail(fd.error());
+    auto file = read_from(fd->get(), id, scratch);
+    auto loaded = file ? complete(*std::move(file), *place) : fail(file.error());
+    // Before bytes come that do not count, and after they went, the record is replaced. So a record that
+    // is still there when the size is known belongs to it.
+    auto there = io_.is_linked(fd->get());
+    if (!there) return fail(there.error());
+    if (*there) return loaded;
+  }
+  return fail(ErrorCode::store_unavailable, "the record changes all the time");
+}
+
+// With the data, which is beside `record` unless somebody chose another place.
+Result<Loaded> Records::complete(InfoFile file, Place& record) {
+  record.name.leaf.resize(record.name.leaf.size() - std::string_view(".info").size());
+  auto size = data_size(file, record.name);
   if (!size) return fail(size.error());
-  auto& info = file->info;
-  info.offset = counted_size(*file, *size, options_.boot_id);
+  auto& info = file.info;
+  info.offset = counted_size(file, *size, options_.boot_id);
   if (info.length && info.offset > *info.length) {
     return fail(ErrorCode::upload_damaged, "more bytes than the upload's length");
   }
-  return Loaded{*std::move(file), *size};
+  return Loaded{std::move(file), *size};
 }
 
 Result<std::uint64_t> Records::data_size(InfoFile& file, const Name& beside) {
@@ -108,6 +134,8 @@ Result<Place> Records::place_of_data(const InfoFile& file) {
   }
   auto found = find_data(io_, layout_, info);
   if (found) return std::move(found->place);
+  // What cannot be looked at now is not elsewhere.
+  if (!(found.error() == ErrorCode::upload_not_found)) return fail(found.error());
   return layout_.at(info.id.str());
 }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -43,6 +44,8 @@ class Records {
   // `scratch` is 64 KiB or more. Errors: upload_not_found, upload_damaged, store_unavailable. An empty
   // record, as a power cut leaves it of an upload that nobody was promised, is not found.
   Result<Loaded> load(const UploadId& id, std::span<std::byte> scratch);
+  // The same for who holds no lease: record and data belong together although others may change both.
+  Result<Loaded> load_consistent(const UploadId& id, std::span<std::byte> scratch);
 
   // Makes the record of a new upload. Nothing is left behind when it fails. Error: upload_exists.
   Status create(const InfoFile& file);
@@ -81,6 +84,8 @@ class Records {
   // A file in `.tusd`, made with its directories where they are missing.
   Result<Fd> open_ours(const Name& name, int flags);
   Result<InfoFile> parse(std::string_view text, const UploadId& id);
+  Result<InfoFile> read_from(int fd, const UploadId& id, std::span<std::byte> scratch);
+  Result<Loaded> complete(InfoFile file, Place& record);
   Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
   // `beside` is the data file where nobody asked for another place. Where it is elsewhere, and the record did not
   // say so, the file in memory does from now on, and the next record that is written.
