@@ -21,16 +21,34 @@ std::string kernel_boot_id() {
   return id;
 }
 
-Result<Fd> open_directory(FileIo& io, const std::filesystem::path& path, mode_t perms) {
+// Makes safe that `path` is there. Not more than a warning: the directory may be another user's, and some
+// file systems sync no directories.
+void sync_above(FileIo& io, const std::string& path, Logger& logger) {
+  auto above = io.open({AT_FDCWD, path.substr(0, path.rfind('/') + 1)}, O_RDONLY | O_DIRECTORY);
+  auto synced = above ? io.sync_directory(above->get()) : Status(fail(above.error()));
+  if (synced) return;
+  logger.log(LogLevel::warn, "DirectoryNotSynced",
+             {{"directory", path}, {"error", synced.error().detail()}});
+}
+
+Result<Fd> open_directory(FileIo& io, const std::filesystem::path& path,
+                          const FileStoreOptions& options, Logger& logger) {
+  const bool safe = options.fsync != FsyncPolicy::off;
   std::string whole = path.string();
   auto found = io.open({AT_FDCWD, whole}, O_RDONLY | O_DIRECTORY);
+  // Also when it was there: whoever made it may have died, or asked for no safety.
+  if (found && safe) sync_above(io, whole, logger);
   if (found || !(found.error() == ErrorCode::upload_not_found)) return found;
   for (auto slash = whole.find('/', 1); slash != std::string::npos;
        slash = whole.find('/', slash + 1)) {
     // What stands in the way shows up when the directory is opened.
-    (void)io.make_directory({AT_FDCWD, whole.substr(0, slash)}, perms);
+    auto above = whole.substr(0, slash);
+    auto made = io.make_directory({AT_FDCWD, above}, options.dir_perms);
+    if (made && *made && safe) sync_above(io, above, logger);
   }
-  if (auto made = io.make_directory({AT_FDCWD, whole}, perms); !made) return fail(made.error());
+  auto made = io.make_directory({AT_FDCWD, whole}, options.dir_perms);
+  if (!made) return fail(made.error());
+  if (safe) sync_above(io, whole, logger);
   return io.open({AT_FDCWD, whole}, O_RDONLY | O_DIRECTORY);
 }
 
@@ -84,7 +102,7 @@ Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
       clock(std::move(c)),
       logger(std::move(l)),
       io(*machine.calls),
-      layout(io, std::move(root), std::move(path), options.dir_perms),
+      layout(io, std::move(root), std::move(path), options.dir_perms, options.fsync),
       records(io, layout, record_options(options, machine, logger)),
       handover(std::make_shared<Handover>(records, layout, options.fsync, *clock, logger)) {
   if (options.fsync != FsyncPolicy::finish) return;
@@ -101,7 +119,7 @@ Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine 
   auto path = std::filesystem::absolute(options.directory, no_cwd).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   FileIo io(*machine.calls);
-  auto root = open_directory(io, path, options.dir_perms);
+  auto root = open_directory(io, path, options, *logger);
   if (!root) return unusable(path, root.error());
   auto ready = prepare_temporary(io, root->get(), options.dir_perms);
   if (!ready && !is_full(ready.error())) return unusable(path, ready.error());

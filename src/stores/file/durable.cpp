@@ -1,6 +1,9 @@
 #include "stores/file/durable.h"
 
+#include "stores/file/resync.h"
+
 #include <algorithm>
+#include <utility>
 
 namespace tus::file_store {
 
@@ -16,6 +19,7 @@ DurableKeeper::~DurableKeeper() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
+    ending_ = true;
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
@@ -57,12 +61,14 @@ std::shared_ptr<Unsafe> DurableKeeper::saw(const Loaded& loaded) {
 
 void DurableKeeper::wrote(const std::shared_ptr<Unsafe>& upload, std::uint64_t written) {
   upload->written = written;
+  const std::uint64_t durable = upload->durable;
+  if (written <= durable) return;  // nothing is at risk
   if (!upload->queued.exchange(true)) {
     std::lock_guard lock(mutex_);
     upload->since = clock_.now();
     unsafe_[upload->id] = upload;
   }
-  if (written - upload->durable < options_.bytes || upload->urgent.exchange(true)) return;
+  if (written - durable < options_.bytes || upload->urgent.exchange(true)) return;
   {
     std::lock_guard lock(mutex_);
     hurry_ = true;
@@ -75,29 +81,53 @@ void DurableKeeper::forget(const UploadId& id) {
   unsafe_.erase(id);
 }
 
-std::vector<std::shared_ptr<Unsafe>> DurableKeeper::due(std::chrono::steady_clock::time_point now) {
+DurableKeeper::Line DurableKeeper::due(std::chrono::steady_clock::time_point now) {
   std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<Unsafe>> found;
+  Line found;
   for (const auto& [id, upload] : unsafe_) {
-    if (upload->urgent || now - upload->since >= options_.interval) found.push_back(upload);
+    if (now - upload->since >= options_.interval) found.push_back(upload);
+  }
+  // Who has waited longest has most at risk.
+  std::ranges::sort(found, {}, [](const auto& upload) { return upload->since; });
+  return found;
+}
+
+DurableKeeper::Line DurableKeeper::urgent() {
+  std::lock_guard lock(mutex_);
+  Line found;
+  if (!std::exchange(hurry_, false)) return found;
+  for (const auto& [id, upload] : unsafe_) {
+    if (upload->urgent) found.push_back(upload);
   }
   return found;
 }
 
 void DurableKeeper::sync_due(std::chrono::steady_clock::time_point now) {
   std::lock_guard round(one_round_);
-  for (const auto& upload : due(now)) {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_) return;
+  // A round may take long, so that more becomes urgent while it lasts.
+  auto sync_urgent = [this] {
+    for (const auto& upload : urgent()) {
+      if (ending_) return;
+      sync(upload);
     }
+  };
+  sync_urgent();
+  for (const auto& upload : due(now)) {
+    if (ending_) return;
     sync(upload);
+    sync_urgent();
   }
 }
 
 bool DurableKeeper::sync_all(Deadline deadline) {
-  std::lock_guard round(one_round_);
-  std::vector<std::shared_ptr<Unsafe>> all;
+  ending_ = true;  // a round of sync_due() ends after its present upload
+  std::unique_lock round(one_round_, std::defer_lock);
+  if (deadline.is_never()) {
+    round.lock();
+  } else if (!round.try_lock_for(deadline.when() - clock_.now())) {
+    return false;
+  }
+  Line all;
   {
     std::lock_guard lock(mutex_);
     for (const auto& [id, upload] : unsafe_) all.push_back(upload);
@@ -130,19 +160,15 @@ bool DurableKeeper::sync(const std::shared_ptr<Unsafe>& upload) {
 
 DurableKeeper::Synced DurableKeeper::sync_data(Unsafe& upload) {
   scratch_.resize(scratch_size);
-  std::uint64_t written = upload.written;
-  auto done = sync_and_record(upload, written);
-  if (done) {
-    upload.durable = written;
-    return Synced::safe;
-  }
+  auto done = sync_and_record(upload, upload.written);
+  if (done) return Synced::safe;
   if (done.error() == ErrorCode::upload_not_found) return Synced::gone;
   logger_.log(LogLevel::warn, "DurableSyncFailed",
               {{"id", upload.id.str()}, {"error", done.error().detail()}});
   return Synced::failed;
 }
 
-Status DurableKeeper::sync_and_record(const Unsafe& upload, std::uint64_t written) {
+Status DurableKeeper::sync_and_record(Unsafe& upload, std::uint64_t written) {
   auto loaded = records_.load(upload.id, scratch_);
   if (!loaded) return fail(loaded.error());
   // Open until the mark is written: its number is nobody else's so long.
@@ -150,12 +176,15 @@ Status DurableKeeper::sync_and_record(const Unsafe& upload, std::uint64_t writte
   if (!data) return fail(data.error());
   auto number = io_.number(data->get());
   if (!number) return fail(number.error());
-  if (auto synced = io_.sync_data(data->get()); !synced) return synced;
+  const auto counts = std::min(written, loaded->file.info.offset);
+  const Unsynced bytes{std::min<std::uint64_t>(upload.durable, counts), counts};
+  auto synced = sync_surely(io_, records_, loaded->file, data->get(), bytes);
+  if (!synced) return synced;
   return record(upload, written, *number);
 }
 
 // Read again under the guard: the upload may have changed its record during the long sync.
-Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written, FileNumber synced) {
+Status DurableKeeper::record(Unsafe& upload, std::uint64_t written, FileNumber synced) {
   const auto guard = records_.guard(upload.id);
   if (!guard) return fail(guard.error());
   // Finished, or gone; and under this id there may be another upload by now, of another process, too.
@@ -167,7 +196,8 @@ Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written, FileNu
   auto number = data ? io_.number(data->get()) : fail(data.error());
   if (!number) return fail(number.error());
   if (*number != synced) return fail(ErrorCode::upload_not_found);
-  if (file.info.finish == FinishState::finished) return {};
+  // Still in the line, so that the last step of its finish has failed: its record may not be safe.
+  if (file.info.finish == FinishState::finished) return records_.sync_names(file);
   auto safe = std::min(written, file.info.offset);
   // Another process may have made more of it safe.
   const auto& mark = file.durable;
@@ -176,7 +206,10 @@ Status DurableKeeper::record(const Unsafe& upload, std::uint64_t written, FileNu
   }
   file.durable = DurableMark{safe, records_.boot_id(), false};
   // The names too: until now nothing has made safe that there is a record at all.
-  return records_.replace(file);
+  auto replaced = records_.replace(file);
+  // Still under the guard, so that the upload's next record has this mark too.
+  if (replaced) upload.durable = safe;
+  return replaced;
 }
 
 void DurableKeeper::start_thread() { thread_ = std::thread(&DurableKeeper::run, this); }
@@ -188,7 +221,6 @@ void DurableKeeper::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     wake_.wait_for(lock, pause, [this] { return stopping_ || hurry_; });
-    hurry_ = false;
     if (stopping_) return;
     lock.unlock();
     sync_due(clock_.now());

@@ -62,7 +62,7 @@ class DurableKeeper {
 
   // Makes everything safe that is due; blocks on the disk. The background thread does nothing else.
   void sync_due(std::chrono::steady_clock::time_point now);
-  // Everything, due or not, until the deadline. True when all is safe.
+  // Everything, due or not, until the deadline. True when all is safe. Ends all work of sync_due().
   bool sync_all(Deadline deadline);
 
   void start_thread();
@@ -70,11 +70,15 @@ class DurableKeeper {
  private:
   enum class Synced : std::uint8_t { safe, gone, failed };
 
-  std::vector<std::shared_ptr<Unsafe>> due(std::chrono::steady_clock::time_point now);
+  using Line = std::vector<std::shared_ptr<Unsafe>>;
+
+  Line due(std::chrono::steady_clock::time_point now);
+  // Those that have become so since the last call.
+  Line urgent();
   bool sync(const std::shared_ptr<Unsafe>& upload);
   Synced sync_data(Unsafe& upload);
-  Status sync_and_record(const Unsafe& upload, std::uint64_t written);
-  Status record(const Unsafe& upload, std::uint64_t written, FileNumber synced);
+  Status sync_and_record(Unsafe& upload, std::uint64_t written);
+  Status record(Unsafe& upload, std::uint64_t written, FileNumber synced);
   void run();
 
   FileIo& io_;
@@ -86,9 +90,10 @@ class DurableKeeper {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  std::atomic<bool> ending_ = false;  // no more rounds but those of sync_all()
   bool hurry_ = false;
   std::unordered_map<UploadId, std::shared_ptr<Unsafe>> unsafe_;
-  std::mutex one_round_;            // one thread syncs at a time
+  std::timed_mutex one_round_;      // one thread syncs at a time
   std::vector<std::byte> scratch_;  // guarded by one_round_
   std::thread thread_;
 };

@@ -1,5 +1,6 @@
 // The changes of an upload that are one short job each.
 #include "stores/file/file_upload.h"
+#include "stores/file/resync.h"
 
 #include <algorithm>
 #include <utility>
@@ -40,6 +41,11 @@ DurableMark FileUpload::mark(std::uint64_t offset) const {
   return DurableMark{offset, context_.records.boot_id(), context_.always()};
 }
 
+Status FileUpload::sync_first(int data, std::uint64_t size) {
+  std::uint64_t safe = file_.durable ? file_.durable->offset : 0;
+  return sync_surely(context_.io, context_.records, file_, data, {std::min(safe, size), size});
+}
+
 Status FileUpload::commit_now(const Lease& lease, std::span<std::byte> scratch) {
   if (auto may = may_change(lease, scratch); !may) return may;
   if (!staged_) return {};
@@ -49,7 +55,7 @@ Status FileUpload::commit_now(const Lease& lease, std::span<std::byte> scratch) 
   if (context_.always()) {
     auto data = open_data(O_WRONLY);
     if (!data) return fail(data.error());
-    if (auto synced = context_.io.sync_data(data->get()); !synced) return synced;
+    if (auto synced = sync_first(data->get(), data_size_); !synced) return synced;
     next.durable = mark(data_size_);
   }
   if (auto done = replace(std::move(next)); !done) return done;
@@ -100,7 +106,7 @@ Status FileUpload::sync_before_finished() {
   if (synced_ || context_.off()) return {};
   auto data = open_data(O_WRONLY);
   if (!data) return fail(data.error());
-  return context_.io.sync_data(data->get());
+  return sync_first(data->get(), file_.info.offset);
 }
 
 Status FileUpload::finish_now(const Lease& lease, std::span<std::byte> scratch) {
@@ -121,7 +127,7 @@ Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) 
   if (!size) return fail(size.error());
   if (*size != info.offset) return fail(ErrorCode::upload_damaged, "the data file is short");
   if (context_.off()) return {};
-  if (auto synced = context_.io.sync_data(data->get()); !synced) return synced;
+  if (auto synced = sync_first(data->get(), info.offset); !synced) return synced;
   synced_ = true;
   return {};
 }

@@ -143,11 +143,10 @@ void FileIo::start_writeback(int fd, std::uint64_t from, std::uint64_t count) no
   calls_.start_writeback(fd, static_cast<off_t>(from), static_cast<off_t>(count));
 }
 
-Status FileIo::make_directory(const Name& name, mode_t mode) {
-  if (calls_.mkdirat(name.dir, name.leaf.c_str(), mode) < 0 && errno != EEXIST) {
-    return failed("mkdir", name.leaf);
-  }
-  return {};
+Result<bool> FileIo::make_directory(const Name& name, mode_t mode) {
+  if (calls_.mkdirat(name.dir, name.leaf.c_str(), mode) == 0) return true;
+  if (errno != EEXIST) return failed("mkdir", name.leaf);
+  return false;
 }
 
 Status FileIo::rename(const Name& from, const Name& to) {

@@ -72,8 +72,8 @@ class FileIo {
   Status sync_directory(int fd);
   // A hint: failures show up in sync_data.
   void start_writeback(int fd, std::uint64_t from, std::uint64_t count) noexcept;
-  // A directory that is there already is fine.
-  Status make_directory(const Name& name, mode_t mode);
+  // True when it was not there already.
+  Result<bool> make_directory(const Name& name, mode_t mode);
   Status rename(const Name& from, const Name& to);
   // Waits for other processes. Where files cannot be locked, it is not.
   void lock_byte(int fd, std::uint64_t at) noexcept;

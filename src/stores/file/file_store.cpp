@@ -60,7 +60,7 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::create(UploadDraft draft, 
   std::shared_ptr<Unsafe> unsafe;
   const auto& info = made->file.info;
   if (context_->keeper && info.finish != FinishState::finished) {
-    unsafe = context_->keeper->entry(info.id, 0);
+    unsafe = context_->keeper->fresh_entry(info.id);
     context_->keeper->wrote(unsafe, info.offset);
   }
   co_return std::make_unique<FileUpload>(*context_, *std::move(made), std::move(unsafe));

@@ -1,6 +1,7 @@
 // What the tests of the file store share: a store in a temporary directory of a machine that can fail.
 #pragma once
 
+#include "stores/file/disk_model.h"
 #include "stores/file/file_store.h"
 #include "testing/store_contract_kit.h"
 
@@ -16,7 +17,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -56,6 +56,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
 // System calls that are counted, and of which one fails.
 class FaultyCalls final : public Syscalls {
  public:
+  explicit FaultyCalls(std::filesystem::path disk) : disk_(std::move(disk)) {}
+
   // The n-th call from now on fails; those behind it work again.
   void fail_call(int n, int error) {
     countdown_ = n;
@@ -68,6 +70,8 @@ class FaultyCalls final : public Syscalls {
   // Writes move at most so many bytes at a time.
   void write_at_most(std::size_t bytes) { most_ = bytes; }
   bool has_failed() const { return countdown_ == 0; }
+  // One more fdatasync fails.
+  void fail_next_sync(int error) { sync_errors_.push_back(error); }
   // Called once, in the middle of the next fdatasync.
   void during_sync(std::function<void()> action) { during_sync_ = std::move(action); }
 
@@ -79,14 +83,15 @@ class FaultyCalls final : public Syscalls {
 
   std::vector<std::string> take_log() { return std::exchange(log_, {}); }
 
-  // Spoils what was not synced, as a power cut may do: zeros, where bytes were written.
-  void cut_power() {
-    for (const auto& [path, synced] : synced_) spoil(path, synced);
-  }
+  // Takes what was not synced, and what came after it.
+  void cut_power(PowerCut kind) { disk_.cut(kind); }
 
   int openat(int dir, const char* path, int flags, mode_t mode) override {
     if (fails("openat", (flags & O_CREAT) != 0)) return -1;
-    return Syscalls::openat(dir, path, flags, mode);
+    disk_.before(dir, path);
+    auto fd = Syscalls::openat(dir, path, flags, mode);
+    if (fd >= 0) disk_.opened(fd);
+    return fd;
   }
   ssize_t pread(int fd, void* into, std::size_t count, off_t at) override {
     if (fails("pread", false)) return -1;
@@ -96,8 +101,9 @@ class FaultyCalls final : public Syscalls {
   }
   ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at) override {
     if (fails("pwrite", true)) return -1;
-    synced_.try_emplace(path_of(fd), 0);
-    return Syscalls::pwrite(fd, from, std::min(count, most_), at);
+    auto done = Syscalls::pwrite(fd, from, std::min(count, most_), at);
+    if (done > 0) disk_.wrote(fd, static_cast<std::uint64_t>(at), static_cast<std::uint64_t>(done));
+    return done;
   }
   int fstatat(int dir, const char* path, struct stat* result, int flags) override {
     return fails("fstatat", false) ? -1 : Syscalls::fstatat(dir, path, result, flags);
@@ -110,31 +116,57 @@ class FaultyCalls final : public Syscalls {
     return -1;
   }
   int ftruncate(int fd, off_t size) override {
-    return fails("ftruncate", false) ? -1 : Syscalls::ftruncate(fd, size);
+    if (fails("ftruncate", false)) return -1;
+    disk_.truncated(fd, static_cast<std::uint64_t>(size));
+    return Syscalls::ftruncate(fd, size);
   }
   int fdatasync(int fd) override {
-    if (fails("fdatasync", false)) return -1;
+    if (fails("fdatasync", false) || fails_to_sync()) {
+      disk_.failed_to_sync_data(fd);
+      return -1;
+    }
+    disk_.synced_data(fd);  // and not what is written in the middle of it
     if (auto action = std::exchange(during_sync_, nullptr)) action();
-    struct stat found;
-    if (::fstat(fd, &found) == 0) synced_[path_of(fd)] = static_cast<std::uint64_t>(found.st_size);
     return 0;  // the disk of this machine is the test
   }
-  int fsync(int) override { return fails("fsync", false) ? -1 : 0; }
+  int fsync(int fd) override {
+    if (fails("fsync", false)) return -1;
+    disk_.synced_directory(fd);
+    return 0;
+  }
   int start_writeback(int, off_t, off_t) override { return 0; }
   int mkdirat(int dir, const char* path, mode_t mode) override {
-    return fails("mkdirat", true) ? -1 : Syscalls::mkdirat(dir, path, mode);
+    if (fails("mkdirat", true)) return -1;
+    disk_.before(dir, path);
+    auto made = Syscalls::mkdirat(dir, path, mode);
+    if (made == 0) disk_.made_directory(dir, path);
+    return made;
   }
   int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
-    return fails("renameat", true) ? -1 : Syscalls::renameat(from_dir, from, to_dir, to);
+    if (fails("renameat", true)) return -1;
+    disk_.before(from_dir, from);
+    disk_.before(to_dir, to);
+    auto done = Syscalls::renameat(from_dir, from, to_dir, to);
+    then("renameat");
+    return done;
   }
   int unlinkat(int dir, const char* path, int flags) override {
-    return fails("unlinkat", false) ? -1 : Syscalls::unlinkat(dir, path, flags);
+    if (fails("unlinkat", false)) return -1;
+    disk_.before(dir, path);
+    return Syscalls::unlinkat(dir, path, flags);
   }
   int lock_byte(int fd, off_t at) override {
     return fails("lock_byte", false) ? -1 : Syscalls::lock_byte(fd, at);
   }
 
  private:
+  bool counts_down() { return countdown_ > 0 && --countdown_ == 0; }
+  bool fails_to_sync() {
+    if (sync_errors_.empty()) return false;
+    errno = sync_errors_.back();
+    sync_errors_.pop_back();
+    return true;
+  }
   void then(std::string_view name) {
     if (after_ && name == after_name_) std::exchange(after_, nullptr)();
   }
@@ -148,29 +180,18 @@ class FaultyCalls final : public Syscalls {
     errno = error_;
     return true;
   }
-  bool counts_down() { return countdown_ > 0 && --countdown_ == 0; }
-  static std::string path_of(int fd) {
-    std::error_code ignored;
-    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored).string();
-  }
-  static void spoil(const std::string& path, std::uint64_t synced) {
-    std::error_code gone;
-    auto size = std::filesystem::file_size(path, gone);
-    if (gone || size <= synced || path.ends_with(".info")) return;
-    std::filesystem::resize_file(path, synced);
-    std::filesystem::resize_file(path, size);
-  }
 
   int countdown_ = -1;
   int error_ = 0;
   int write_error_ = 0;
   int close_error_ = 0;
+  std::vector<int> sync_errors_;
   std::function<void()> during_sync_;
   std::string after_name_;
   std::function<void()> after_;
   std::size_t most_ = std::size_t{1} << 30;
   std::vector<std::string> log_;
-  std::map<std::string, std::uint64_t> synced_;
+  DiskModel disk_;
 };
 
 // A body whose bytes go through the same system calls.
@@ -239,10 +260,10 @@ class FileBench {
     close();
     store_.reset();
   }
-  // So does the machine. What was not synced is spoilt.
-  void cut_power() {
+  // So does the machine, and takes what was not synced.
+  void cut_power(PowerCut kind = {}) {
     store_.reset();
-    calls->cut_power();
+    calls->cut_power(kind);
     other_boot();
   }
   // The machine is started anew and has lost nothing.
@@ -267,7 +288,7 @@ class FileBench {
 
   tus::testing::TemporaryDirectory directory;
   FileStoreOptions options;
-  std::shared_ptr<FaultyCalls> calls = std::make_shared<FaultyCalls>();
+  std::shared_ptr<FaultyCalls> calls = std::make_shared<FaultyCalls>(directory.path());
   std::shared_ptr<BlockingPool> pool = std::make_shared<tus::testing::InlinePool>();
   std::shared_ptr<tus::testing::ManualClock> clock = std::make_shared<tus::testing::ManualClock>();
   std::shared_ptr<Lines> logger = std::make_shared<Lines>();

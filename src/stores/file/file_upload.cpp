@@ -182,7 +182,7 @@ Status FileUpload::make_ready(int data, bool staged) {
     // An upload without a mark was begun under no promise, and nobody knows what of it is safe.
     bool known = old && (strict || other_boot);
     if (!known) {
-      if (auto synced = context_.io.sync_data(data); !synced) return synced;
+      if (auto synced = sync_first(data, offset); !synced) return synced;
     }
     next.durable = mark(offset);
   }
@@ -227,7 +227,7 @@ void FileUpload::settle(const Lease& lease, Run& run) {
       done = fail(data.error());
     }
   }
-  if (done) done = context_.io.sync_data(run.data.get());
+  if (done) done = sync_first(run.data.get(), run.at);
   if (done) {
     auto next = file_;
     next.durable = mark(run.at);

@@ -73,6 +73,8 @@ class FileUpload final : public Upload {
   Status set_finish_now(const Lease& lease, FinishState state, std::span<std::byte> scratch);
   Status finish_now(const Lease& lease, std::span<std::byte> scratch);
   Status sync_before_finished();
+  // Makes the first `size` bytes of the data safe, as surely as can be.
+  Status sync_first(int data, std::uint64_t size);
   Status sync_bytes(const Lease& lease, std::span<std::byte> scratch);
   Status terminate_now(const Lease& lease);
 

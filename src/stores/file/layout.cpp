@@ -28,8 +28,12 @@ std::optional<std::string> plain_relative(std::string_view path) {
 
 }  // namespace
 
-Layout::Layout(FileIo& io, Fd root, std::string path, mode_t dir_perms)
-    : io_(io), root_(std::move(root)), path_(std::move(path)), dir_perms_(dir_perms) {}
+Layout::Layout(FileIo& io, Fd root, std::string path, mode_t dir_perms, FsyncPolicy fsync)
+    : io_(io),
+      root_(std::move(root)),
+      path_(std::move(path)),
+      dir_perms_(dir_perms),
+      fsync_(fsync) {}
 
 Result<Fd> Layout::step_into(const Name& directory, Missing missing) {
   auto found = io_.open(directory, directory_flags);
@@ -108,9 +112,12 @@ std::optional<std::string> Layout::inside_old_directory(const UploadInfo& info) 
 Status Layout::make_above(const std::string& absolute) {
   for (auto slash = absolute.find('/', 1); slash != std::string::npos;
        slash = absolute.find('/', slash + 1)) {
-    if (auto made = io_.make_directory({AT_FDCWD, absolute.substr(0, slash)}, dir_perms_); !made) {
-      return made;
-    }
+    auto directory = absolute.substr(0, slash);
+    auto made = io_.make_directory({AT_FDCWD, directory}, dir_perms_);
+    if (!made) return fail(made.error());
+    if (!*made || fsync_ == FsyncPolicy::off) continue;
+    // At once: who makes the file safe later does not know what was made on the way to it.
+    if (auto synced = sync_directory_of(directory); !synced) return synced;
   }
   return {};
 }
@@ -137,6 +144,23 @@ bool Layout::reopen_if_gone() {
   if (dead && !io_.open({again->get(), ".tusd"}, O_PATH | O_DIRECTORY)) return false;
   // In place, under everybody who is using it.
   return ::dup3(again->get(), root_.get(), O_CLOEXEC) >= 0;
+}
+
+Status Layout::sync_directory_of(std::string_view absolute) {
+  Name above{AT_FDCWD, std::string(absolute.substr(0, absolute.rfind('/') + 1))};
+  auto fd = io_.open(above, O_RDONLY | O_DIRECTORY);
+  return fd ? io_.sync_directory(fd->get()) : Status(fail(fd.error()));
+}
+
+Status Layout::sync_directories_of(std::string_view absolute) {
+  if (auto synced = sync_directory_of(absolute); !synced) return synced;
+  // Below our own directory the path was a relative one, made step by step.
+  if (!absolute.starts_with(path_ + "/")) return {};
+  for (auto above = absolute.substr(0, absolute.rfind('/')); above.size() > path_.size();
+       above = above.substr(0, above.rfind('/'))) {
+    if (auto synced = sync_directory_of(above); !synced) return synced;
+  }
+  return {};
 }
 
 Status Layout::sync_directories(const UploadId& id) {

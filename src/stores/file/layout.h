@@ -3,6 +3,7 @@
 
 #include "stores/file/file_io.h"
 
+#include <tus/file_store.h>
 #include <tus/upload_id.h>
 #include <tus/upload_info.h>
 
@@ -24,7 +25,7 @@ struct Place {
 class Layout {
  public:
   // `root` is an open directory, `path` its absolute name.
-  Layout(FileIo& io, Fd root, std::string path, mode_t dir_perms);
+  Layout(FileIo& io, Fd root, std::string path, mode_t dir_perms, FsyncPolicy fsync);
 
   enum class Missing : std::uint8_t { fail, make };  // directories on the way
 
@@ -49,6 +50,8 @@ class Layout {
 
   // Makes the names of an upload's files safe: its directory and those above it.
   Status sync_directories(const UploadId& id);
+  // The same for a data file whose place was chosen. Directories outside of ours are safe since they were made.
+  Status sync_directories_of(std::string_view absolute);
 
   int root() const noexcept { return root_.get(); }
   const std::string& path() const noexcept { return path_; }
@@ -59,11 +62,13 @@ class Layout {
   }
   Result<Fd> step_into(const Name& directory, Missing missing);
   Status make_above(const std::string& absolute);
+  Status sync_directory_of(std::string_view absolute);
 
   FileIo& io_;
   Fd root_;
   std::string path_;
   mode_t dir_perms_;
+  FsyncPolicy fsync_;
 };
 
 }  // namespace tus::file_store

@@ -139,6 +139,8 @@ TEST_P(Handover, fails_safely) {
     if (GetParam() != FsyncPolicy::off) {
       bench.cut_power();
       auto info = inspect(bench.store(), "dir/a");
+      // Of an upload that a sync has not made safe, the names may be lost too.
+      if (!info && failed && GetParam() == FsyncPolicy::finish) continue;
       ASSERT_TRUE(info);
       EXPECT_EQ(bench.data("dir/a").substr(0, info->offset), std::string("01234", info->offset));
       if (!failed) EXPECT_EQ(info->offset, 5u);

@@ -200,16 +200,12 @@ Status Records::write_temporary(const Name& name, std::string_view text) {
 }
 
 Status Records::sync_names(const InfoFile& file) {
-  if (auto synced = layout_.sync_directories(file.info.id); !synced) return synced;
-  if (layout_.is_default(file.info.id, file.info.storage)) return {};
-  auto place = place_of_data(file);
-  if (!place) return fail(place.error());
-  Name directory{place->name.dir, "."};
-  if (place->name.leaf.starts_with('/')) {
-    directory.leaf = place->name.leaf.substr(0, place->name.leaf.rfind('/') + 1);
-  }
-  auto open = io_.open(directory, O_RDONLY | O_DIRECTORY);
-  return open ? io_.sync_directory(open->get()) : Status(fail(open.error()));
+  const auto& info = file.info;
+  if (auto synced = layout_.sync_directories(info.id); !synced) return synced;
+  if (layout_.is_default(info.id, info.storage)) return {};
+  // Whoever has made or read the record knows where the data is.
+  auto path = info.storage.find("Path");
+  return path == info.storage.end() ? Status() : layout_.sync_directories_of(path->second);
 }
 
 Status Records::replace(const InfoFile& file, Names names) {
@@ -264,6 +260,11 @@ Result<bool> Records::has_lock_file(const UploadId& id) {
   auto size = io_.size(place->name, AT_SYMLINK_NOFOLLOW);
   if (!size && size.error() == ErrorCode::upload_not_found) return false;
   return true;
+}
+
+void Records::log(LogLevel level, std::string_view event, const UploadId& id, const Error& why) {
+  if (!options_.logger) return;
+  options_.logger->log(level, event, {{"id", id.str()}, {"error", why.detail()}});
 }
 
 Status Records::probe() {

@@ -17,6 +17,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tus::file_store {
 
@@ -74,6 +75,8 @@ class Records {
   Result<Guard> guard(const UploadId& id);
   // Whether a process, of whatever kind, holds the upload by a lock file.
   Result<bool> has_lock_file(const UploadId& id);
+  void log(LogLevel level, std::string_view event, const UploadId& id, const Error& why);
+
   const std::string& boot_id() const noexcept { return options_.boot_id; }
 
   // A file comes and goes in the temporary directory, or the error says why not.
