@@ -39,17 +39,18 @@ class Creation {
 
   // `locked`: the id is under a lease, so that nobody else is making it now.
   Status make(const UploadDraft& wishes, bool locked, std::span<const std::byte> first) {
-    auto place = context_.layout.data_file(wishes.id, wishes.storage, Layout::Missing::make);
-    if (!place) return not_made(place.error());
     bool usual = context_.layout.is_default(wishes.id, wishes.storage);
-    auto data = open_new(place->name, locked && usual);
-    if (!data) return not_made(data.error());
-    auto done = fill(data->get(), first);
-    if (done && !usual) done = make_record_directory();
-    if (done) done = make_record(locked);
+    auto data = make_data(wishes, locked && usual);
+    if (!data) {
+      context_.layout.remove_empty_directories(file_.info.id);
+      return not_made(data.error());
+    }
+    auto done = fill(std::move(data->fd), first);
+    if (done) done = make_record_with_directory(locked, usual);
     if (done && safe_before_answer()) done = sync_names();
-    if (done) done = close(*std::move(data));
-    if (!done) (void)context_.io.remove(place->name);
+    if (done) return done;
+    (void)context_.io.remove(data->place.name);
+    context_.layout.remove_empty_directories(file_.info.id);
     return done;
   }
 
@@ -57,6 +58,28 @@ class Creation {
   bool safe_before_answer() const {
     if (context_.off()) return false;
     return context_.always() || file_.info.finish == FinishState::finished;
+  }
+
+  struct Data {
+    Place place;
+    Fd fd;
+  };
+
+  // Directories that another upload has left empty may go with it after we have found them: then they are
+  // made again, once.
+  static bool vanished(const Error& error) { return error == ErrorCode::upload_not_found; }
+
+  Result<Data> make_data(const UploadDraft& wishes, bool may_take_over) {
+    auto made = try_data(wishes, may_take_over);
+    return made || !vanished(made.error()) ? std::move(made) : try_data(wishes, may_take_over);
+  }
+
+  Result<Data> try_data(const UploadDraft& wishes, bool may_take_over) {
+    auto place = context_.layout.data_file(wishes.id, wishes.storage, Layout::Missing::make);
+    if (!place) return fail(place.error());
+    auto fd = open_new(place->name, may_take_over);
+    if (!fd) return fail(fd.error());
+    return Data{*std::move(place), *std::move(fd)};
   }
 
   Result<Fd> open_new(const Name& name, bool may_take_over) {
@@ -77,20 +100,23 @@ class Creation {
     return rest;
   }
 
-  Status fill(int data, std::span<const std::byte> first) {
-    if (auto written = context_.io.write(data, 0, first); !written) return written;
-    return safe_before_answer() ? context_.io.sync_data(data) : Status();
+  Status fill(Fd data, std::span<const std::byte> first) {
+    if (auto written = context_.io.write(data.get(), 0, first); !written) return written;
+    return safe_before_answer() ? context_.io.sync_data(data.get())
+                                : context_.io.close(std::move(data));
   }
 
-  Status close(Fd data) {
-    auto done = context_.io.close(std::move(data));
-    if (!done) (void)context_.records.remove(file_.info.id);
-    return done;
+  Status make_record_with_directory(bool locked, bool usual) {
+    // Where the data is beside it, its directory is there and does not go.
+    if (usual) return make_record(locked);
+    auto done = try_record(locked);
+    if (!done && vanished(done.error())) done = try_record(locked);
+    return done ? done : Status(not_made(done.error()));
   }
 
-  Status make_record_directory() {
+  Status try_record(bool locked) {
     auto place = context_.layout.info_file(file_.info.id, Layout::Missing::make);
-    return place ? Status() : Status(not_made(place.error()));
+    return place ? make_record(locked) : Status(fail(place.error()));
   }
 
   Status make_record(bool locked) {

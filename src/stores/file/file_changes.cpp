@@ -9,6 +9,7 @@ namespace tus::file_store {
 
 Status FileUpload::may_change(const Lease& lease, std::span<std::byte> scratch) {
   if (lease.lost()) return fail(ErrorCode::lease_lost);
+  if (gone_) return fail(ErrorCode::upload_gone);
   if (!unsure_) return {};
   auto loaded = context_.records.load(file_.info.id, scratch);
   if (!loaded) return fail(loaded.error());
@@ -137,12 +138,19 @@ Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) 
 Status FileUpload::terminate_now(const Lease& lease) {
   if (lease.lost()) return fail(ErrorCode::lease_lost);
   const auto& info = file_.info;
+  if (gone_) return {};
   const auto guard = context_.records.guard(info.id);
   if (!guard) return fail(guard.error());
   if (context_.keeper) context_.keeper->forget(info.id);
   if (auto removed = context_.records.remove_data(file_); !removed) return removed;
   if (auto removed = context_.records.remove(info.id); !removed) return removed;
-  return context_.always() ? context_.layout.sync_directories(info.id) : Status();
+  if (context_.always()) {
+    if (auto synced = context_.layout.sync_directories(info.id); !synced) return synced;
+  }
+  gone_ = true;
+  handover_->forget(info.id);
+  context_.layout.remove_empty_directories(info.id);
+  return {};
 }
 
 }  // namespace tus::file_store

@@ -149,6 +149,13 @@ Result<bool> FileIo::make_directory(const Name& name, mode_t mode) {
   return false;
 }
 
+Status FileIo::remove_directory(const Name& name) {
+  if (calls_.unlinkat(name.dir, name.leaf.c_str(), AT_REMOVEDIR) < 0) {
+    return failed("rmdir", name.leaf);
+  }
+  return {};
+}
+
 Status FileIo::rename(const Name& from, const Name& to) {
   if (calls_.renameat(from.dir, from.leaf.c_str(), to.dir, to.leaf.c_str()) < 0) {
     return failed("rename to", to.leaf);

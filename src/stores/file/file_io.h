@@ -74,6 +74,8 @@ class FileIo {
   void start_writeback(int fd, std::uint64_t from, std::uint64_t count) noexcept;
   // True when it was not there already.
   Result<bool> make_directory(const Name& name, mode_t mode);
+  // Fails when it is not empty.
+  Status remove_directory(const Name& name);
   Status rename(const Name& from, const Name& to);
   // Waits for other processes. Where files cannot be locked, it is not.
   void lock_byte(int fd, std::uint64_t at) noexcept;

@@ -90,7 +90,10 @@ class FaultyCalls final : public Syscalls {
     if (fails("openat", (flags & O_CREAT) != 0)) return -1;
     disk_.before(dir, path);
     auto fd = Syscalls::openat(dir, path, flags, mode);
+    auto error = errno;
     if (fd >= 0) disk_.opened(fd);
+    then("openat");
+    errno = error;
     return fd;
   }
   ssize_t pread(int fd, void* into, std::size_t count, off_t at) override {
@@ -103,6 +106,7 @@ class FaultyCalls final : public Syscalls {
     if (fails("pwrite", true)) return -1;
     auto done = Syscalls::pwrite(fd, from, std::min(count, most_), at);
     if (done > 0) disk_.wrote(fd, static_cast<std::uint64_t>(at), static_cast<std::uint64_t>(done));
+    then("pwrite");
     return done;
   }
   int fstatat(int dir, const char* path, struct stat* result, int flags) override {
@@ -139,7 +143,10 @@ class FaultyCalls final : public Syscalls {
     if (fails("mkdirat", true)) return -1;
     disk_.before(dir, path);
     auto made = Syscalls::mkdirat(dir, path, mode);
+    auto error = errno;
     if (made == 0) disk_.made_directory(dir, path);
+    then("mkdirat");
+    errno = error;
     return made;
   }
   int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
@@ -222,6 +229,7 @@ class FaultySource final : public BodySource {
   }
   Awaitable<BodyState> wait() override { return inner_.wait(); }
   void interrupt(BodyState reason) noexcept override { inner_.interrupt(reason); }
+  void release() { inner_.release(); }
 
  private:
   tus::testing::ScriptSource inner_;

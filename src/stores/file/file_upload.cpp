@@ -31,7 +31,9 @@ FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> 
       data_size_(loaded.data_size),
       unsafe_(std::move(unsafe)) {}
 
-FileUpload::~FileUpload() { handover_->left(file_, data_size_); }
+FileUpload::~FileUpload() {
+  if (!gone_) handover_->left(file_, data_size_);
+}
 
 Awaitable<AppendOutcome> FileUpload::append(const Lease& lease, BodySource& source,
                                             AppendRequest request, Deadline) {
@@ -102,6 +104,8 @@ void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
     }
     auto moved = source.move_to_file(run.data.get(), run.at, chunk, scratch);
     if (moved.bytes > 0) count(run, moved.bytes);
+    if (long_unsettled(run)) settle(lease, run);
+    if (run.error) break;
     if (moved.file_error != 0) {
       run.error = error_of_errno(moved.file_error, "write", file_.info.id.str());
       undo_partial_write(run);
@@ -140,6 +144,7 @@ void FileUpload::close_data(Run& run) {
 }
 
 Status FileUpload::begin(Run& run, std::span<std::byte> scratch) {
+  if (gone_) return fail(ErrorCode::upload_gone);
   if (unsure_) {
     auto expected = run.at;
     auto loaded = context_.records.load(file_.info.id, scratch);
@@ -155,6 +160,7 @@ Status FileUpload::begin(Run& run, std::span<std::byte> scratch) {
     if (auto ready = make_ready(data->get(), run.staged); !ready) return ready;
     run.begun = true;
     run.written_back = run.at;
+    run.settled = context_.clock->now();
   }
   run.data = *std::move(data);
   run.opened_at = run.at;
@@ -216,6 +222,12 @@ bool FileUpload::unsettled(const Run& run) const {
   return context_.always() && !run.staged && run.begun && run.at > file_.info.offset;
 }
 
+bool FileUpload::long_unsettled(const Run& run) const {
+  if (!unsettled(run)) return false;
+  return run.at - file_.info.offset >= context_.options.durable_bytes ||
+         context_.clock->now() - run.settled >= context_.options.durable_interval;
+}
+
 void FileUpload::settle(const Lease& lease, Run& run) {
   auto safe = file_.info.offset;
   auto done = lease.lost() ? Status(fail(ErrorCode::lease_lost)) : Status();
@@ -235,6 +247,7 @@ void FileUpload::settle(const Lease& lease, Run& run) {
     done = replace(std::move(next));
   }
   run.data.reset();
+  run.settled = context_.clock->now();
   if (done) return;
   run.at = safe;
   if (!run.error) run.error = gone_if_missing(done.error());

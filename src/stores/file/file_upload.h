@@ -5,6 +5,8 @@
 
 #include <tus/store.h>
 
+#include <chrono>
+
 namespace tus::file_store {
 
 // The methods that are not coroutines run on a thread of the blocking pool.
@@ -36,6 +38,7 @@ class FileUpload final : public Upload {
     std::uint64_t at;  // where the next byte goes
     std::uint64_t written_back = 0;
     std::uint64_t opened_at = 0;  // `at` when the data was opened
+    std::chrono::steady_clock::time_point settled;
     std::optional<Error> error;
   };
 
@@ -66,6 +69,8 @@ class FileUpload final : public Upload {
   // fsync=always: what has come is made safe, and only then counts.
   void settle(const Lease& lease, Run& run);
   bool unsettled(const Run& run) const;
+  // So much, or for so long, that a process that dies now would lose too much of a long append.
+  bool long_unsettled(const Run& run) const;
 
   Status commit_now(const Lease& lease, std::span<std::byte> scratch);
   Status rollback_now(const Lease& lease, std::span<std::byte> scratch);
@@ -91,6 +96,7 @@ class FileUpload final : public Upload {
   std::shared_ptr<Unsafe> unsafe_;  // fsync=finish, once something was written
   bool staged_ = false;             // an append of this object awaits commit_staged()
   bool synced_ = false;             // finish() has succeeded
+  bool gone_ = false;               // terminate() has removed it, and the id may be another's
   bool unsure_ = false;             // a failed replace() left the old record or the new one
 };
 

@@ -40,8 +40,30 @@ Result<Fd> Layout::step_into(const Name& directory, Missing missing) {
   if (found || missing == Missing::fail || !(found.error() == ErrorCode::upload_not_found)) {
     return found;
   }
-  if (auto made = io_.make_directory(directory, dir_perms_); !made) return fail(made.error());
-  return io_.open(directory, directory_flags);
+  return make_step(directory);
+}
+
+Result<Fd> Layout::make_step(const Name& directory) {
+  // Once more, because who ends another upload may just be removing the empty directory.
+  for (int i = 0;; ++i) {
+    auto made = io_.make_directory(directory, dir_perms_);
+    if (!made) return fail(made.error());
+    auto found = io_.open(directory, directory_flags);
+    if (found || !(found.error() == ErrorCode::upload_not_found)) return found;
+    if (i > 0) return found;
+    auto other = io_.size(directory, AT_SYMLINK_NOFOLLOW);
+    bool there = other || other.error() == ErrorCode::upload_damaged;
+    if (there && !*made) return fail(ErrorCode::upload_exists, "no directory: " + directory.leaf);
+  }
+}
+
+void Layout::remove_empty_directories(const UploadId& id) {
+  std::string_view path = id.str();
+  for (auto slash = path.rfind('/'); slash != std::string_view::npos; slash = path.rfind('/')) {
+    path = path.substr(0, slash);
+    auto place = at(path);
+    if (!place || !io_.remove_directory(place->name)) return;
+  }
 }
 
 Result<Place> Layout::at(std::string_view relative, Missing missing) {

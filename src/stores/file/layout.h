@@ -29,7 +29,8 @@ class Layout {
 
   enum class Missing : std::uint8_t { fail, make };  // directories on the way
 
-  // `relative` is an id, or a path without "." and "..".
+  // `relative` is an id, or a path without "." and "..". Error with Missing::make: upload_exists, when
+  // something that is no directory is where one has to be.
   Result<Place> at(std::string_view relative, Missing missing = Missing::fail);
   Result<Place> info_file(const UploadId& id, Missing missing = Missing::fail);
   // The data file as the Storage.Path of its .info, or of a hook, names it. Error: internal, for a
@@ -48,6 +49,9 @@ class Layout {
   // one is used from now on.
   bool reopen_if_gone();
 
+  // Those on the way to an upload that is gone. One that is not empty stays.
+  void remove_empty_directories(const UploadId& id);
+
   // Makes the names of an upload's files safe: its directory and those above it.
   Status sync_directories(const UploadId& id);
   // The same for a data file whose place was chosen. Directories outside of ours are safe since they were made.
@@ -61,6 +65,7 @@ class Layout {
     return path_ + "/" + std::string(relative);
   }
   Result<Fd> step_into(const Name& directory, Missing missing);
+  Result<Fd> make_step(const Name& directory);
   Status make_above(const std::string& absolute);
   Status sync_directory_of(std::string_view absolute);
 

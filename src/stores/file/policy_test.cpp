@@ -47,6 +47,46 @@ TEST(policy, a_finished_record_has_no_mark) {
   EXPECT_EQ(mark_of(bench, "a"), "none") << "also when another object has finished it";
 }
 
+Awaitable<void> append_from(Upload& upload, BodySource& source, AppendOutcome& outcome) {
+  outcome = co_await upload.append(FakeLease(), source, AppendRequest(upload.info().offset), never);
+}
+
+// [FILE-38] `always` does not keep less of a long append than the others when the process is killed.
+TEST(policy, always_keeps_what_a_long_append_has_brought) {
+  for (auto [most, interval] :
+       {std::pair{1000u, std::chrono::minutes(60)}, std::pair{1u << 30, 30min}}) {
+    FileBench bench(FsyncPolicy::always);
+    bench.options.durable_bytes = most;
+    bench.options.durable_interval = interval;
+    bench.restart();
+    auto bytes = pattern(3000);
+    auto upload = create(bench.store(), draft_of("a", 3000));
+    auto script = tus::testing::BodyScript::chunked(bytes, 500);
+    script.hold_before = 4;
+    FaultySource source(std::move(script), *bench.calls);
+    AppendOutcome outcome;
+    tus::testing::TestLoop loop;
+    loop.spawn(append_from(*upload, source, outcome));
+    int writes = 0;
+    std::function<void()> late = [&] {
+      if (++writes == 3) bench.clock->advance(30min);
+      bench.calls->after("pwrite", late);
+    };
+    bench.calls->after("pwrite", late);
+    loop.run_until_idle();
+    // Here a kill would leave this:
+    auto kept = most == 1000u ? 2000u : 1500u;
+    EXPECT_EQ(inspect(bench.store(), "a")->offset, kept);
+    EXPECT_EQ(mark_of(bench, "a"), std::to_string(kept) + " strict");
+    source.release();
+    loop.run();
+    EXPECT_EQ(outcome.safe_offset, 3000u);
+    upload.reset();
+    bench.cut_power();
+    EXPECT_EQ(bench.data("a"), bytes);
+  }
+}
+
 // What Go's tusd does to an upload that it goes on with: it appends, and leaves the record alone.
 void append_as_go(const FileBench& bench, const std::string& id, std::string_view bytes) {
   std::ofstream(bench.path(id), std::ios::binary | std::ios::app) << bytes;

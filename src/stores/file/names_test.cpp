@@ -1,0 +1,143 @@
+// Ids that are paths, uploads that are gone, and what is left of them.
+#include "stores/file/file_test_kit.h"
+
+#include <set>
+
+namespace tus::file_store::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const auto never = Deadline::never();
+
+// Files and directories, but not ours.
+std::set<std::string> names_in(const FileBench& bench) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(bench.options.directory)) {
+    auto name = fs::relative(entry.path(), bench.options.directory).string();
+    if (!name.starts_with(".tusd")) names.insert(name);
+  }
+  return names;
+}
+
+void terminate(FileBench& bench, std::string_view id) {
+  expect_ok(run(open(bench.store(), id)->terminate(FakeLease(), never)));
+}
+
+// [FILE-28] an id cannot be a file and a directory: the second one is refused, whichever comes first.
+TEST(names, of_conflicting_ids_the_first_stays) {
+  for (auto token : {std::uint64_t{0}, std::uint64_t{1}}) {
+    FileBench bench;
+    create(bench.store(), draft_of("a/b", 9), "first");
+    create(bench.store(), draft_of("c", 9), "first");
+    auto before = names_in(bench);
+    for (const char* id : {"a", "a/b/c", "a/b/c/d", "c/d", "c/d/e"}) {
+      expect_error(try_create(bench.store(), draft_of(id, 9), "second", FakeLease(token)),
+                   ErrorCode::upload_exists);
+    }
+    auto chosen = draft_of("d", 9);
+    chosen.storage = {{"Path", "c/data"}};
+    expect_error(try_create(bench.store(), chosen, "second", FakeLease(token)),
+                 ErrorCode::upload_exists);
+    EXPECT_EQ(names_in(bench), before);
+    EXPECT_EQ(bench.data("a/b"), "first");
+    EXPECT_EQ(bench.data("c"), "first");
+  }
+}
+
+// [FILE-29] the directories of an id go with it, so that its name is free again.
+TEST(names, empty_directories_go_with_an_upload) {
+  FileBench bench;
+  create(bench.store(), draft_of("a/b/c", 5), "hello");
+  create(bench.store(), draft_of("a/d", 5), "hello");
+  auto chosen = draft_of("e/f", 5);
+  chosen.storage = {{"Path", "a/b/data"}};
+  create(bench.store(), chosen, "hello");
+  terminate(bench, "a/b/c");
+  EXPECT_EQ(names_in(bench),
+            (std::set<std::string>{"a", "a/b", "a/b/data", "a/d", "a/d.info", "e", "e/f.info"}));
+  terminate(bench, "a/d");
+  terminate(bench, "e/f");
+  EXPECT_EQ(names_in(bench), (std::set<std::string>{"a", "a/b"})) << "a hook chose them";
+  create(bench.store(), draft_of("a/b/c", 5), "hello");
+  terminate(bench, "a/b/c");
+  EXPECT_TRUE(names_in(bench).empty());
+  create(bench.store(), draft_of("a", 5), "hello");
+  EXPECT_EQ(bench.data("a"), "hello");
+}
+
+TEST(names, links_are_not_followed_when_directories_go) {
+  FileBench bench;
+  auto upload = create(bench.store(), draft_of("a/b", 5), "hello");
+  auto outside = bench.directory.path() / "outside";
+  fs::rename(bench.path("a"), outside);
+  fs::create_directory_symlink(outside, bench.path("a"));
+  (void)run(upload->terminate(FakeLease(), never));
+  EXPECT_TRUE(fs::exists(outside / "b"));
+  EXPECT_TRUE(fs::is_symlink(bench.path("a")));
+}
+
+// A creation loses its directory to the end of another upload at any of its calls, and succeeds.
+TEST(names, a_creation_meets_directories_that_go) {
+  for (const char* call : {"mkdirat", "openat"}) {
+    for (int chosen = 0; chosen < 2; ++chosen) {
+      for (int n = 1; n < 12; ++n) {
+        FileBench bench;
+        SCOPED_TRACE(std::string(call) + " " + std::to_string(n));
+        auto other = create(bench.store(), draft_of("a/b/other", 5), "hello");
+        int left = n;
+        std::function<void()> look = [&] {
+          if (--left > 0) return bench.calls->after(call, look);
+          expect_ok(run(other->terminate(FakeLease(), never)));
+        };
+        bench.calls->after(call, look);
+        auto draft = draft_of("a/b/c", 5);
+        if (chosen == 1) draft.storage = {{"Path", "data"}};
+        create(bench.store(), draft, "hello");
+        EXPECT_EQ(inspect(bench.store(), "a/b/c")->offset, 5u);
+      }
+    }
+  }
+}
+
+TEST(names, a_creation_that_fails_leaves_no_directory) {
+  FileBench bench;
+  bench.calls->fail_writes(0);
+  bench.calls->after("mkdirat", [&] { bench.calls->fail_writes(ENOSPC); });
+  expect_error(try_create(bench.store(), draft_of("a/b", 5), "hello"), ErrorCode::no_space);
+  bench.calls->fail_writes(0);
+  bench.calls->after("openat", [&] {});
+  bench.calls->fail_call(4, ENOSPC);  // the write of the data
+  expect_error(try_create(bench.store(), draft_of("c/d", 5), "hello"), ErrorCode::no_space);
+  EXPECT_FALSE(fs::exists(bench.path("c")));
+}
+
+// [FILE-37] an upload that is gone does not come back.
+TEST(names, what_is_gone_takes_no_changes) {
+  for (auto fsync : {FsyncPolicy::off, FsyncPolicy::finish, FsyncPolicy::always}) {
+    FileBench bench(fsync);
+    auto upload = create(bench.store(), draft_of("a", std::nullopt), "hello");
+    expect_ok(run(upload->terminate(FakeLease(), never)));
+    auto expect_gone = [&] {
+      expect_error(run(upload->declare_length(FakeLease(), 5, never)), ErrorCode::upload_gone);
+      expect_error(run(upload->set_finish_state(FakeLease(), FinishState::finished, never)),
+                   ErrorCode::upload_gone);
+      expect_error(run(upload->finish(FakeLease(), never)), ErrorCode::upload_gone);
+      expect_error(run(upload->finish_and_record(FakeLease(), never)), ErrorCode::upload_gone);
+      expect_error(run(upload->commit_staged(FakeLease(), never)), ErrorCode::upload_gone);
+      expect_error(run(upload->rollback_staged(FakeLease(), never)), ErrorCode::upload_gone);
+      EXPECT_TRUE(append(*upload, "x").error);
+      EXPECT_TRUE(append_staged(*upload, "x").error);
+      expect_ok(run(upload->terminate(FakeLease(), never)));
+    };
+    expect_gone();
+    EXPECT_TRUE(names_in(bench).empty());
+    create(bench.store(), draft_of("a", 9), "another");
+    expect_gone();
+    EXPECT_EQ(bench.data("a"), "another");
+    EXPECT_EQ(inspect(bench.store(), "a")->length, 9u);
+  }
+}
+
+}  // namespace
+}  // namespace tus::file_store::test
