@@ -3,6 +3,8 @@
 
 #include "stores/file/file_test_kit.h"
 
+#include <algorithm>
+
 namespace tus::file_store::test {
 namespace {
 
@@ -258,11 +260,37 @@ TEST(durable, does_not_trust_a_sync_after_two_failures) {
   bench.calls->fail_next_sync(EIO);
   bench.calls->fail_next_sync(EIO);
   EXPECT_FALSE(run(upload->finish_and_record(FakeLease(), Deadline::never())));
-  bench.calls->fail_next_sync(EIO);
+  // The kernel has told all that it knows, also another object.
+  upload = open(bench.store(), "a");
   expect_ok(run(upload->finish_and_record(FakeLease(), Deadline::never())));
   upload.reset();
   bench.cut_power();
   EXPECT_EQ(bench.data("a"), "01234");
+}
+
+TEST(durable, does_not_trust_a_sync_for_what_came_before_the_failure) {
+  FileBench bench(FsyncPolicy::finish);
+  auto bytes = pattern(60);
+  auto draft = draft_of("a", 60);
+  draft.finish = FinishState::pending;
+  auto upload = create(bench.store(), std::move(draft), bytes.substr(0, 10));
+  // Between the look at the record and the sync that fails, and takes them along.
+  bench.calls->before_sync([&] { bench.append_bytes(*upload, bytes.substr(10, 30)); });
+  bench.calls->fail_next_sync(EIO);
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "10") << "these were written again";
+  bench.clock->advance(30s);
+  bench.keeper().sync_due(bench.clock->now());
+  EXPECT_EQ(mark_of(bench, "a"), "40");
+  bench.calls->take_log();
+  bench.append_bytes(*upload, bytes.substr(40));
+  expect_ok(run(upload->finish_and_record(FakeLease(), Deadline::never())));
+  auto log = bench.calls->take_log();
+  EXPECT_EQ(std::ranges::count(log, "pread"), 0) << "no doubt is left";
+  upload.reset();
+  bench.cut_power();
+  EXPECT_EQ(bench.data("a"), bytes);
 }
 
 // [FILE-36] an id may have another upload by now, when the files were removed by hand.
@@ -375,6 +403,42 @@ TEST(durable, loses_nothing_that_was_acknowledged) {
   script.end = BodyState::peer_closed;
   EXPECT_EQ(append(*upload, std::move(script)).safe_offset, 40u);
   EXPECT_EQ(mark_of(bench, "a"), "40 strict");
+}
+
+TEST(durable, a_termination_that_was_acknowledged_stays) {
+  for (auto kind : power_cuts) {
+    FileBench bench(FsyncPolicy::always);
+    auto upload = create(bench.store(), draft_of("dir/a", 100), "hello");
+    create(bench.store(), draft_of("dir/b", 100), "hello");
+    expect_ok(run(upload->terminate(FakeLease(), Deadline::never())));
+    upload.reset();
+    bench.cut_power(kind);
+    expect_error(inspect(bench.store(), "dir/a"), ErrorCode::upload_not_found);
+    EXPECT_FALSE(std::filesystem::exists(bench.path("dir/a")));
+    EXPECT_EQ(inspect(bench.store(), "dir/b")->offset, 5u);
+  }
+}
+
+// Whoever replaces a record holds its guard, so that nobody else's change is lost between reading and writing.
+TEST(durable, replaces_no_record_without_its_guard) {
+  FileBench bench(FsyncPolicy::finish);
+  int looks = 0;
+  std::function<void()> look = [&] {
+    ++looks;
+    EXPECT_TRUE(is_guarded(bench)) << looks;
+    bench.calls->after("renameat", look);
+  };
+  auto upload = create(bench.store(), draft_of("a", std::nullopt), "hello");
+  bench.calls->after("renameat", look);
+  EXPECT_TRUE(bench.keeper().sync_all(Deadline::never()));
+  append_staged(*upload, "x");
+  expect_ok(run(upload->rollback_staged(FakeLease(), Deadline::never())));
+  expect_ok(run(upload->declare_length(FakeLease(), 5, Deadline::never())));
+  upload.reset();
+  bench.close();
+  upload = open(bench.store(), "a");
+  expect_ok(run(upload->finish_and_record(FakeLease(), Deadline::never())));
+  EXPECT_GE(looks, 5);
 }
 
 TEST(durable, tells_no_offset_that_was_not_synced) {

@@ -12,7 +12,7 @@ Status FileUpload::may_change(const Lease& lease, std::span<std::byte> scratch) 
   if (gone_) return fail(ErrorCode::upload_gone);
   if (!unsure_) return {};
   auto loaded = context_.records.load(file_.info.id, scratch);
-  if (!loaded) return fail(loaded.error());
+  if (!loaded) return fail(gone_if_missing(loaded.error()));
   file_ = std::move(loaded->file);
   data_size_ = loaded->data_size;
   unsure_ = false;
@@ -27,15 +27,17 @@ Status FileUpload::replace(InfoFile next) {
   }
   auto done = context_.records.replace(next);
   unsure_ = !done;
-  if (done) file_ = std::move(next);
-  return done;
+  if (!done) return fail(gone_if_missing(done.error()));
+  file_ = std::move(next);
+  return {};
 }
 
 Result<Fd> FileUpload::open_data(int flags) {
   if (context_.keeper && !unsafe_) {
     unsafe_ = context_.keeper->entry(file_.info.id, file_.durable ? file_.durable->offset : 0);
   }
-  return context_.records.open_data(file_, flags);
+  auto data = context_.records.open_data(file_, flags);
+  return data ? std::move(data) : fail(gone_if_missing(data.error()));
 }
 
 DurableMark FileUpload::mark(std::uint64_t offset) const {
@@ -112,7 +114,9 @@ Status FileUpload::sync_before_finished() {
 
 Status FileUpload::finish_now(const Lease& lease, std::span<std::byte> scratch) {
   auto done = sync_bytes(lease, scratch);
-  return done && !context_.off() ? context_.records.sync_names(file_) : done;
+  if (!done || context_.off()) return done;
+  auto synced = context_.records.sync_names(file_);
+  return synced ? synced : Status(fail(gone_if_missing(synced.error())));
 }
 
 Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) {
@@ -135,6 +139,17 @@ Status FileUpload::sync_bytes(const Lease& lease, std::span<std::byte> scratch) 
 
 // The data goes first: what a crash in between leaves is a small record that no request takes for an
 // upload, and not a large file that nobody knows of.
+Status FileUpload::remove_files() {
+  // Somebody else may have removed them already, with their directory, and has made that safe.
+  auto or_gone = [](Status done) {
+    return !done && done.error() == ErrorCode::upload_not_found ? Status() : done;
+  };
+  if (auto removed = or_gone(context_.records.remove_data(file_)); !removed) return removed;
+  const auto& id = file_.info.id;
+  if (auto removed = or_gone(context_.records.remove(id)); !removed) return removed;
+  return context_.always() ? or_gone(context_.layout.sync_directories(id)) : Status();
+}
+
 Status FileUpload::terminate_now(const Lease& lease) {
   if (lease.lost()) return fail(ErrorCode::lease_lost);
   const auto& info = file_.info;
@@ -142,12 +157,9 @@ Status FileUpload::terminate_now(const Lease& lease) {
   const auto guard = context_.records.guard(info.id);
   if (!guard) return fail(guard.error());
   if (context_.keeper) context_.keeper->forget(info.id);
-  if (auto removed = context_.records.remove_data(file_); !removed) return removed;
-  if (auto removed = context_.records.remove(info.id); !removed) return removed;
-  if (context_.always()) {
-    if (auto synced = context_.layout.sync_directories(info.id); !synced) return synced;
-  }
+  if (auto removed = remove_files(); !removed) return removed;
   gone_ = true;
+  context_.records.doubts().forget(info.id);
   handover_->forget(info.id);
   context_.layout.remove_empty_directories(info.id);
   return {};

@@ -72,6 +72,8 @@ class FaultyCalls final : public Syscalls {
   bool has_failed() const { return countdown_ == 0; }
   // One more fdatasync fails.
   void fail_next_sync(int error) { sync_errors_.push_back(error); }
+  // Called once, before the next fdatasync.
+  void before_sync(std::function<void()> action) { before_sync_ = std::move(action); }
   // Called once, in the middle of the next fdatasync.
   void during_sync(std::function<void()> action) { during_sync_ = std::move(action); }
 
@@ -110,7 +112,12 @@ class FaultyCalls final : public Syscalls {
     return done;
   }
   int fstatat(int dir, const char* path, struct stat* result, int flags) override {
-    return fails("fstatat", false) ? -1 : Syscalls::fstatat(dir, path, result, flags);
+    if (fails("fstatat", false)) return -1;
+    auto done = Syscalls::fstatat(dir, path, result, flags);
+    auto error = errno;
+    then("fstatat");
+    errno = error;
+    return done;
   }
   int close(int fd) override {
     const int error = counts_down() ? error_ : close_error_;
@@ -125,6 +132,7 @@ class FaultyCalls final : public Syscalls {
     return Syscalls::ftruncate(fd, size);
   }
   int fdatasync(int fd) override {
+    if (auto action = std::exchange(before_sync_, nullptr)) action();
     if (fails("fdatasync", false) || fails_to_sync()) {
       disk_.failed_to_sync_data(fd);
       return -1;
@@ -160,7 +168,11 @@ class FaultyCalls final : public Syscalls {
   int unlinkat(int dir, const char* path, int flags) override {
     if (fails("unlinkat", false)) return -1;
     disk_.before(dir, path);
-    return Syscalls::unlinkat(dir, path, flags);
+    auto done = Syscalls::unlinkat(dir, path, flags);
+    auto error = errno;
+    then("unlinkat");
+    errno = error;
+    return done;
   }
   int lock_byte(int fd, off_t at) override {
     return fails("lock_byte", false) ? -1 : Syscalls::lock_byte(fd, at);
@@ -193,6 +205,7 @@ class FaultyCalls final : public Syscalls {
   int write_error_ = 0;
   int close_error_ = 0;
   std::vector<int> sync_errors_;
+  std::function<void()> before_sync_;
   std::function<void()> during_sync_;
   std::string after_name_;
   std::function<void()> after_;
@@ -324,6 +337,16 @@ inline std::string mark_of(const FileBench& bench, const std::string& id) {
   if (!file) return "damaged";
   if (!file->durable) return "none";
   return std::to_string(file->durable->offset) + (file->durable->strict ? " strict" : "");
+}
+
+// Whether anybody, in this process or another one, holds the guard of a record.
+inline bool is_guarded(const FileBench& bench) {
+  Fd fd(::open(bench.path(".tusd/records.lock").c_str(), O_RDWR | O_CLOEXEC));
+  struct flock any = {};
+  any.l_type = F_WRLCK;
+  any.l_whence = SEEK_SET;
+  EXPECT_EQ(::fcntl(fd.get(), F_OFD_GETLK, &any), 0);
+  return any.l_type != F_UNLCK;
 }
 
 }  // namespace tus::file_store::test

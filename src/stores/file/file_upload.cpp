@@ -16,13 +16,12 @@ constexpr std::chrono::milliseconds longest_job{100};
 constexpr std::chrono::microseconds patience{2000};
 constexpr std::uint64_t writeback_step = 8 << 20;  // keeps the sync at the end short
 
-// The record or the data went away while the upload was open.
+}  // namespace
+
 Error gone_if_missing(const Error& error) {
   if (!(error == ErrorCode::upload_not_found)) return error;
   return Error(ErrorCode::upload_gone, error.detail());
 }
-
-}  // namespace
 
 FileUpload::FileUpload(Context& context, Loaded loaded, std::shared_ptr<Unsafe> unsafe)
     : context_(context),
@@ -133,7 +132,9 @@ void FileUpload::close_data(Run& run) {
   if (closed) return;
   run.error = gone_if_missing(closed.error());
   if (run.staged) return;
-  run.at = run.opened_at;
+  // But not what a sync has made safe meanwhile.
+  const std::uint64_t safe = unsafe_ ? unsafe_->durable.load() : 0;
+  run.at = std::clamp(safe, run.opened_at, run.at);
   file_.info.offset = std::min(file_.info.offset, run.at);
   auto data = open_data(O_WRONLY);
   if (data && context_.io.truncate(data->get(), run.at)) {

@@ -9,6 +9,9 @@
 
 namespace tus::file_store {
 
+// The record or the data went away while the upload was open.
+Error gone_if_missing(const Error& error);
+
 // The methods that are not coroutines run on a thread of the blocking pool.
 class FileUpload final : public Upload {
  public:
@@ -82,6 +85,7 @@ class FileUpload final : public Upload {
   Status sync_first(int data, std::uint64_t size);
   Status sync_bytes(const Lease& lease, std::span<std::byte> scratch);
   Status terminate_now(const Lease& lease);
+  Status remove_files();
 
   // What every change begins with.
   Status may_change(const Lease& lease, std::span<std::byte> scratch);

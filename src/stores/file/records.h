@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace tus::file_store {
 
@@ -33,6 +34,21 @@ struct RecordOptions {
   mode_t dir_perms = 0775;  // of `.tusd`, should somebody remove it
   std::string boot_id;
   std::shared_ptr<Logger> logger;  // for what is odd and no error; may be empty
+};
+
+// Uploads of which a sync has failed, and whose bytes have not been written again since. Any thread.
+class Doubts {
+ public:
+  // The bytes before `to`.
+  void doubt(const UploadId& id, std::uint64_t to);
+  bool has(const UploadId& id) const;
+  // The bytes before `to` are safe: no doubt is left if it was about no others.
+  void trust(const UploadId& id, std::uint64_t to);
+  void forget(const UploadId& id);
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<UploadId, std::uint64_t> ends_;
 };
 
 // All calls may come from any thread. Whoever reads a record in order to replace it holds its guard.
@@ -77,6 +93,7 @@ class Records {
   Result<bool> has_lock_file(const UploadId& id);
   void log(LogLevel level, std::string_view event, const UploadId& id, const Error& why);
 
+  Doubts& doubts() noexcept { return doubts_; }
   const std::string& boot_id() const noexcept { return options_.boot_id; }
 
   // A file comes and goes in the temporary directory, or the error says why not.
@@ -104,6 +121,7 @@ class Records {
   std::string instance_;  // keeps the temporary names of processes apart
   std::atomic<std::uint64_t> counter_{0};
   std::array<std::mutex, 64> mutexes_;
+  Doubts doubts_;
   std::mutex warned_mutex_;
   std::set<UploadId> warned_;  // of their empty records; bounded
 };

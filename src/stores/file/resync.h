@@ -15,8 +15,8 @@ struct Unsynced {
 
 // fdatasync(2) of `data`. The kernel tells of a failure once, and calls the pages clean afterwards, so that
 // a second call would succeed without them. So they are written again, from the cache where they still
-// are, and only a sync after that makes them safe. Blocks. The bytes must count, so that nobody changes
-// them meanwhile.
+// are, and only a sync after that makes them safe; when that fails too, so does the next call begin. Blocks.
+// The bytes must count, so that nobody changes them meanwhile.
 Status sync_surely(FileIo& io, Records& records, const InfoFile& file, int data, Unsynced bytes);
 
 }  // namespace tus::file_store

@@ -1,8 +1,6 @@
 // Two processes on one directory: their stores share records, and no memory.
 #include "stores/file/file_test_kit.h"
 
-#include <fcntl.h>
-
 namespace tus::file_store::test {
 namespace {
 
@@ -26,21 +24,12 @@ class TwoStores : public ::testing::Test {
 // [FILE-24]
 TEST_F(TwoStores, do_not_replace_a_record_at_the_same_time) {
   auto& records = one.store().context().records;
-  const auto is_locked = [&] {
-    const int fd = ::open(one.path(".tusd/records.lock").c_str(), O_RDWR | O_CLOEXEC);
-    struct flock any = {};
-    any.l_type = F_WRLCK;
-    any.l_whence = SEEK_SET;
-    EXPECT_EQ(::fcntl(fd, F_OFD_GETLK, &any), 0);
-    ::close(fd);
-    return any.l_type != F_UNLCK;
-  };
   {
     const auto guard = records.guard(*UploadId::parse("a"));
     ASSERT_TRUE(guard);
-    EXPECT_TRUE(is_locked());
+    EXPECT_TRUE(is_guarded(one));
   }
-  EXPECT_FALSE(is_locked());
+  EXPECT_FALSE(is_guarded(one));
 }
 
 // [FILE-24]
@@ -78,7 +67,7 @@ TEST_F(TwoStores, do_not_bring_back_a_record_that_the_other_has_removed) {
   expect_ok(run(theirs->terminate(FakeLease(), Deadline::never())));
   const auto declared = run(upload->declare_length(FakeLease(), 60, Deadline::never()));
   ASSERT_FALSE(declared);
-  EXPECT_EQ(declared.error().code(), ErrorCode::upload_not_found);
+  EXPECT_EQ(declared.error().code(), ErrorCode::upload_gone);
   EXPECT_FALSE(std::filesystem::exists(one.path("a.info")));
 }
 
