@@ -26,24 +26,40 @@ Awaitable<void> travel() {
 Awaitable<Status> FakeBucket::create_record(Record record) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  auto it = records_.find(record.info.id);
+  if (it != records_.end() && !it->second.going) co_return fail(ErrorCode::upload_exists);
   auto id = record.info.id;
-  if (!records_.try_emplace(id, std::move(record)).second) co_return fail(ErrorCode::upload_exists);
+  records_.insert_or_assign(std::move(id), std::move(record));
   co_return Status();
 }
 
 Awaitable<Status> FakeBucket::put_record(Record record) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   auto it = records_.find(record.info.id);
   if (it == records_.end()) co_return fail(ErrorCode::upload_gone);
   if (record.token < it->second.token) co_return fail(ErrorCode::lease_lost);
+  if (it->second.going && !record.going) co_return fail(ErrorCode::upload_gone);
+  record.version = it->second.version + 1;
   it->second = std::move(record);
   co_return Status();
+}
+
+Awaitable<Status> FakeBucket::claim(UploadId id, std::uint64_t token) {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  auto owns = owns_locked(id, token);
+  if (owns) records_.find(id)->second.token = token;
+  co_return owns;
 }
 
 Awaitable<Result<FakeBucket::Record>> FakeBucket::get_record(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   auto it = records_.find(id);
   if (it == records_.end()) co_return fail(ErrorCode::upload_not_found);
   co_return it->second;
@@ -52,13 +68,16 @@ Awaitable<Result<FakeBucket::Record>> FakeBucket::get_record(UploadId id) {
 Awaitable<Status> FakeBucket::delete_record(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   records_.erase(id);
   co_return Status();
 }
 
-Awaitable<Status> FakeBucket::put_rest(UploadId id, int which, Rest rest) {
+Awaitable<Status> FakeBucket::put_rest(UploadId id, int which, Rest rest, std::uint64_t token) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  if (auto owns = owns_locked(id, token); !owns) co_return owns;
   auto key = std::pair(id, which);
   auto old = rests_.find(key);
   auto replaced = old == rests_.end() ? 0 : old->second.bytes.size();
@@ -69,25 +88,30 @@ Awaitable<Status> FakeBucket::put_rest(UploadId id, int which, Rest rest) {
   co_return Status();
 }
 
-Awaitable<std::optional<FakeBucket::Rest>> FakeBucket::get_rest(UploadId id, int which) {
+Awaitable<Result<std::optional<FakeBucket::Rest>>> FakeBucket::get_rest(UploadId id, int which) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   auto it = rests_.find(std::pair(id, which));
-  if (it == rests_.end()) co_return std::nullopt;
-  co_return it->second;
+  if (it == rests_.end()) co_return std::optional<Rest>();
+  co_return std::optional<Rest>(it->second);
 }
 
 Awaitable<Status> FakeBucket::delete_rests(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   rests_.erase(std::pair(id, 0));
   rests_.erase(std::pair(id, 1));
   co_return Status();
 }
 
-Awaitable<Status> FakeBucket::put_part(UploadId id, std::size_t number, std::string bytes) {
+Awaitable<Status> FakeBucket::put_part(UploadId id, std::size_t number, std::string bytes,
+                                       std::uint64_t token) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  if (auto owns = owns_locked(id, token); !owns) co_return owns;
   if (!fits_locked(bytes.size())) co_return fail(ErrorCode::no_space);
   if (!parts_[id].try_emplace(number, std::move(bytes)).second) {
     co_return fail(ErrorCode::internal, "a part was written twice");
@@ -95,9 +119,10 @@ Awaitable<Status> FakeBucket::put_part(UploadId id, std::size_t number, std::str
   co_return Status();
 }
 
-Awaitable<std::vector<std::uint64_t>> FakeBucket::part_sizes(UploadId id) {
+Awaitable<Result<std::vector<std::uint64_t>>> FakeBucket::part_sizes(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   std::vector<std::uint64_t> sizes;
   auto it = parts_.find(id);
   if (it == parts_.end()) co_return sizes;
@@ -107,9 +132,13 @@ Awaitable<std::vector<std::uint64_t>> FakeBucket::part_sizes(UploadId id) {
   co_return sizes;
 }
 
-Awaitable<Status> FakeBucket::delete_parts_from(UploadId id, std::size_t number) {
+Awaitable<Status> FakeBucket::delete_parts_from(UploadId id, std::size_t number,
+                                                std::uint64_t token) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  auto owner = records_.find(id);
+  if (owner != records_.end() && token < owner->second.token) co_return fail(ErrorCode::lease_lost);
   auto it = parts_.find(id);
   if (it == parts_.end()) co_return Status();
   it->second.erase(it->second.lower_bound(number), it->second.end());
@@ -117,23 +146,25 @@ Awaitable<Status> FakeBucket::delete_parts_from(UploadId id, std::size_t number)
   co_return Status();
 }
 
-void FakeBucket::next_complete(Fault fault) {
+void FakeBucket::fail_completes(Fault fault) {
   std::lock_guard lock(mutex_);
   fault_ = fault;
 }
 
-Awaitable<Status> FakeBucket::complete(UploadId id, Deadline deadline) {
+Awaitable<Status> FakeBucket::complete(UploadId id, std::uint64_t token, Deadline deadline) {
   co_await travel();
   Fault fault;
   {
     std::lock_guard lock(mutex_);
-    fault = std::exchange(fault_, Fault::none);
+    if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+    fault = fault_;
   }
   if (fault == Fault::hangs) co_await sleep_until(deadline);
   if (fault == Fault::hangs || fault == Fault::fails) {
     co_return fail(ErrorCode::store_unavailable, "told to fail");
   }
   std::lock_guard lock(mutex_);
+  if (auto owns = owns_locked(id, token); !owns) co_return owns;
   auto it = parts_.find(id);
   if (it == parts_.end()) co_return fail(ErrorCode::upload_gone, "no multipart upload");
   std::string object;
@@ -152,18 +183,20 @@ Awaitable<Status> FakeBucket::complete(UploadId id, Deadline deadline) {
   co_return Status();
 }
 
-Awaitable<std::optional<std::uint64_t>> FakeBucket::object_size(UploadId id) {
+Awaitable<Result<std::optional<std::uint64_t>>> FakeBucket::object_size(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   auto it = objects_.find(id);
-  if (it == objects_.end()) co_return std::nullopt;
-  co_return it->second.size();
+  if (it == objects_.end()) co_return std::optional<std::uint64_t>();
+  co_return std::optional<std::uint64_t>(it->second.size());
 }
 
 Awaitable<Result<std::string>> FakeBucket::get_object(UploadId id, std::uint64_t first,
                                                       std::uint64_t count) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   auto it = objects_.find(id);
   if (it == objects_.end()) co_return fail(ErrorCode::upload_not_found);
   first = std::min<std::uint64_t>(first, it->second.size());
@@ -173,18 +206,44 @@ Awaitable<Result<std::string>> FakeBucket::get_object(UploadId id, std::uint64_t
 Awaitable<Status> FakeBucket::delete_object(UploadId id) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   objects_.erase(id);
   co_return Status();
 }
 
-Awaitable<std::vector<UploadId>> FakeBucket::ids_behind(std::string cursor, std::size_t most) {
+Awaitable<Result<std::vector<UploadId>>> FakeBucket::ids_behind(std::string cursor,
+                                                                std::size_t most) {
   co_await travel();
   std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
   std::vector<UploadId> ids;
   for (const auto& [id, record] : records_) {
-    if (id.str() > cursor && ids.size() < most) ids.push_back(id);
+    if (!record.going && id.str() > cursor && ids.size() < most) ids.push_back(id);
   }
   co_return ids;
+}
+
+Status FakeBucket::admit_locked() {
+  if (!requests_left_) return {};
+  if (*requests_left_ == 0) return fail(ErrorCode::store_unavailable, "the process is dead");
+  --*requests_left_;
+  return {};
+}
+
+Status FakeBucket::owns_locked(const UploadId& id, std::uint64_t token) const {
+  auto it = records_.find(id);
+  if (it == records_.end() || it->second.going) return fail(ErrorCode::upload_gone);
+  return token < it->second.token ? Status(fail(ErrorCode::lease_lost)) : Status();
+}
+
+void FakeBucket::die_after(int requests) {
+  std::lock_guard lock(mutex_);
+  requests_left_ = requests;
+}
+
+void FakeBucket::revive() {
+  std::lock_guard lock(mutex_);
+  requests_left_.reset();
 }
 
 std::uint64_t FakeBucket::bytes_locked() const {
@@ -208,7 +267,9 @@ std::uint64_t FakeBucket::bytes() const {
 
 std::uint64_t FakeBucket::uploads() const {
   std::lock_guard lock(mutex_);
-  return records_.size();
+  auto going = [](const auto& entry) { return entry.second.going; };
+  return records_.size() -
+         static_cast<std::uint64_t>(std::count_if(records_.begin(), records_.end(), going));
 }
 
 void FakeBucket::limit(std::uint64_t max_bytes) {
@@ -219,7 +280,7 @@ void FakeBucket::limit(std::uint64_t max_bytes) {
 std::string FakeBucket::peek(const UploadId& id) const {
   std::lock_guard lock(mutex_);
   auto record = records_.find(id);
-  if (record == records_.end()) return "[no record]";
+  if (record == records_.end() || record->second.going) return "[no record]";
   auto object = objects_.find(id);
   if (object != objects_.end()) return object->second;
   std::string bytes;

@@ -24,31 +24,56 @@ struct Seen {
   bool has_object = false;  // completed
 };
 
-Awaitable<Result<Seen>> look(FakeBucket& bucket, UploadId id) {
+// One look; what was read may be of several moments.
+Awaitable<Result<Seen>> look_once(FakeBucket& bucket, UploadId id) {
   auto record = co_await bucket.get_record(id);
   if (!record) co_return fail(record.error());
+  if (record->going) co_return fail(ErrorCode::upload_not_found);
   Seen seen;
   seen.record = *std::move(record);
   auto& info = seen.record.info;
+  info.offset = 0;
+  // In the order in which bytes go: from a rest into a part, from the parts into the object.
+  auto rest = co_await bucket.get_rest(id, seen.record.live_rest);
+  if (!rest) co_return fail(rest.error());
+  auto sizes = co_await bucket.part_sizes(id);
+  if (!sizes) co_return fail(sizes.error());
   auto object = co_await bucket.object_size(id);
-  if (object) {
+  if (!object) co_return fail(object.error());
+  if (*object) {
     seen.has_object = true;
-    info.offset = *object;
+    info.offset = **object;
     co_return seen;
   }
-  info.offset = 0;
-  auto sizes = co_await bucket.part_sizes(id);
   auto pending = seen.record.pending_parts;
-  for (auto size : sizes) {
+  for (auto size : *sizes) {
     if (pending && seen.parts == *pending) break;
     info.offset += size;
     ++seen.parts;
   }
   // A .part object that a part has swallowed says so by its number: it is not counted twice.
-  auto rest = co_await bucket.get_rest(id, seen.record.live_rest);
-  if (rest && rest->after == seen.parts) seen.rest = std::move(rest->bytes);
+  if (*rest && (*rest)->after == seen.parts) seen.rest = std::move((*rest)->bytes);
   info.offset += seen.rest.size();
   co_return seen;
+}
+
+// What counts is said by the record: it has to be the same before and after.
+Awaitable<Result<Seen>> look(FakeBucket& bucket, UploadId id) {
+  while (true) {
+    auto seen = co_await look_once(bucket, id);
+    if (!seen) co_return fail(seen.error());
+    auto record = co_await bucket.get_record(id);
+    if (!record) co_return fail(record.error());
+    if (record->version == seen->record.version) co_return seen;
+  }
+}
+
+// Everything but the record.
+Awaitable<Status> clear(FakeBucket& bucket, UploadId id, std::uint64_t token) {
+  auto done = co_await bucket.delete_object(id);
+  if (done) done = co_await bucket.delete_parts_from(id, 1, token);
+  if (done) done = co_await bucket.delete_rests(id);
+  co_return done;
 }
 
 class PartUpload final : public Upload {
@@ -69,14 +94,13 @@ class PartUpload final : public Upload {
 
   // Drops what an append that was never committed has left.
   Awaitable<Status> roll_back(const Lease& lease);
-  // The upload now belongs to the holder of this lease.
-  Awaitable<Status> claim(const Lease& lease);
   Awaitable<Status> keep_first(const Lease& lease, std::string first);
 
  private:
   // Where an append is. Everything up to `stored` survives us.
   struct Run {
     bool staged = false;
+    bool begun = false;
     int rest = 0;  // the .part object that it writes
     std::size_t parts = 0;
     std::string buffer;  // behind the last part
@@ -100,7 +124,11 @@ class PartUpload final : public Upload {
 Awaitable<Status> PartUpload::may_write(const Lease& lease) {
   if (lease.lost()) co_return fail(ErrorCode::lease_lost);
   auto record = co_await bucket_->get_record(seen_.record.info.id);
-  if (!record) co_return fail(ErrorCode::upload_gone);
+  if (!record && record.error() == ErrorCode::upload_not_found) {
+    co_return fail(ErrorCode::upload_gone);
+  }
+  if (!record) co_return fail(record.error());
+  if (record->going) co_return fail(ErrorCode::upload_gone);
   if (lease.token() < record->token) co_return fail(ErrorCode::lease_lost);
   co_return Status();
 }
@@ -109,20 +137,20 @@ Awaitable<Status> PartUpload::put(const Lease& lease, Record record) {
   if (lease.lost()) co_return fail(ErrorCode::lease_lost);
   record.token = lease.token();
   auto done = co_await bucket_->put_record(record);
+  ++record.version;
   if (done) seen_.record = std::move(record);
   co_return done;
 }
 
-Awaitable<Status> PartUpload::claim(const Lease& lease) {
-  co_return co_await put(lease, seen_.record);
-}
-
 Awaitable<Status> PartUpload::roll_back(const Lease& lease) {
+  // Also by who has nothing to take back: parts of a younger writer are not to be touched.
+  auto may = co_await may_write(lease);
+  if (!may) co_return may;
   staged_.reset();
   if (!seen_.record.pending_parts) co_return Status();
-  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
   auto id = seen_.record.info.id;
-  auto dropped = co_await bucket_->delete_parts_from(id, *seen_.record.pending_parts + 1);
+  auto dropped =
+      co_await bucket_->delete_parts_from(id, *seen_.record.pending_parts + 1, lease.token());
   if (!dropped) co_return dropped;
   auto record = seen_.record;
   record.pending_parts.reset();
@@ -138,11 +166,14 @@ Awaitable<Status> PartUpload::begin(const Lease& lease, Run& run) {
   run.parts = seen_.parts;
   run.buffer = seen_.rest;
   run.stored = seen_.record.info.offset;
+  run.begun = true;
   if (!run.staged) co_return Status();
   run.rest = 1 - run.rest;
   auto record = seen_.record;
   record.pending_parts = seen_.parts;
-  co_return co_await put(lease, std::move(record));
+  auto pending = co_await put(lease, std::move(record));
+  run.begun = pending.has_value();
+  co_return pending;
 }
 
 Awaitable<AppendOutcome> PartUpload::append(const Lease& lease, BodySource& source,
@@ -170,7 +201,7 @@ Awaitable<AppendOutcome> PartUpload::append(const Lease& lease, BodySource& sour
   if (outcome.error) outcome.body = source.state();
   outcome.staged_offset = std::max(run.stored, info.offset);
   if (run.staged) {
-    staged_ = std::move(run);
+    if (run.begun) staged_ = std::move(run);
   } else if (run.stored > info.offset) {
     info.offset = run.stored;
   }
@@ -183,7 +214,8 @@ Awaitable<void> PartUpload::write_parts(const Lease& lease, Run& run) {
     auto may = co_await may_write(lease);
     auto bytes = run.buffer.substr(0, part_size_);
     auto done = may;
-    if (may) done = co_await bucket_->put_part(info().id, run.parts + 1, std::move(bytes));
+    if (may)
+      done = co_await bucket_->put_part(info().id, run.parts + 1, std::move(bytes), lease.token());
     if (!done) {
       run.error = done.error();
       co_return;
@@ -207,7 +239,7 @@ Awaitable<void> PartUpload::write_rest(const Lease& lease, Run& run) {
   Rest rest;
   rest.after = run.parts;
   rest.bytes = run.buffer;
-  if (may) done = co_await bucket_->put_rest(info().id, run.rest, std::move(rest));
+  if (may) done = co_await bucket_->put_rest(info().id, run.rest, std::move(rest), lease.token());
   if (!done) {
     run.error = done.error();
     co_return;
@@ -218,7 +250,8 @@ Awaitable<void> PartUpload::write_rest(const Lease& lease, Run& run) {
 }
 
 Awaitable<Status> PartUpload::commit_staged(const Lease& lease, Deadline) {
-  if (!staged_) co_return Status();
+  auto may = co_await may_write(lease);
+  if (!may || !staged_) co_return may;
   // One put makes parts and rest count together.
   auto record = seen_.record;
   record.pending_parts.reset();
@@ -255,16 +288,17 @@ Awaitable<Status> PartUpload::finish(const Lease& lease, Deadline deadline) {
   auto id = info().id;
   // A finish whose answer was lost is found done.
   auto object = co_await bucket_->object_size(id);
-  if (object) co_return *object == info().offset ? Status() : fail(ErrorCode::upload_damaged);
+  if (!object) co_return fail(object.error());
+  if (*object) co_return **object == info().offset ? Status() : fail(ErrorCode::upload_damaged);
   auto clean = co_await roll_back(lease);
   if (!clean) co_return clean;
   if (!seen_.rest.empty() || seen_.parts == 0) {
-    auto stored = co_await bucket_->put_part(id, seen_.parts + 1, seen_.rest);
+    auto stored = co_await bucket_->put_part(id, seen_.parts + 1, seen_.rest, lease.token());
     if (!stored) co_return stored;
     ++seen_.parts;
     seen_.rest.clear();
   }
-  auto done = co_await bucket_->complete(id, deadline);
+  auto done = co_await bucket_->complete(id, lease.token(), deadline);
   if (!done) co_return done;
   co_return co_await bucket_->delete_rests(id);
 }
@@ -272,11 +306,14 @@ Awaitable<Status> PartUpload::finish(const Lease& lease, Deadline deadline) {
 Awaitable<Status> PartUpload::terminate(const Lease& lease, Deadline) {
   auto may = co_await may_write(lease);
   if (!may) co_return may;
-  auto id = info().id;
-  (void)co_await bucket_->delete_object(id);
-  (void)co_await bucket_->delete_parts_from(id, 1);
-  (void)co_await bucket_->delete_rests(id);
-  co_return co_await bucket_->delete_record(id);
+  // From here on it is no upload: what a crash leaves is not one with fewer bytes.
+  auto record = seen_.record;
+  record.going = true;
+  auto going = co_await put(lease, std::move(record));
+  if (!going) co_return going;
+  auto cleared = co_await clear(*bucket_, info().id, lease.token());
+  if (!cleared) co_return cleared;
+  co_return co_await bucket_->delete_record(info().id);
 }
 
 // The first bytes of a new upload, as the append of a body that is already here.
@@ -368,6 +405,13 @@ Awaitable<Result<std::unique_ptr<Upload>>> PartStore::create(UploadDraft draft, 
   if (finished) draft.finish = FinishState::pending;
   Seen seen;
   seen.record = record_of(std::move(draft), lease.token());
+  auto old = co_await bucket_->get_record(seen.record.info.id);
+  if (old && old->going) {
+    // What a termination has left that was cut off; without the lock it may still be running.
+    if (lease.token() == 0) co_return fail(ErrorCode::upload_exists);
+    auto cleared = co_await clear(*bucket_, seen.record.info.id, lease.token());
+    if (!cleared) co_return fail(cleared.error());
+  }
   auto made = co_await bucket_->create_record(seen.record);
   if (!made) co_return fail(made.error());
   auto upload = std::make_unique<PartUpload>(bucket_, part_size_, std::move(seen));
@@ -383,11 +427,17 @@ Awaitable<Result<std::unique_ptr<Upload>>> PartStore::create(UploadDraft draft, 
 
 Awaitable<Result<std::unique_ptr<Upload>>> PartStore::open(UploadId id, const Lease& lease,
                                                            Deadline) {
+  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  // Before the look, so that no older writer adds anything behind it.
+  auto claimed = co_await bucket_->claim(id, lease.token());
+  if (!claimed) {
+    bool missing = claimed.error() == ErrorCode::upload_gone;
+    co_return fail(missing ? Error(ErrorCode::upload_not_found) : claimed.error());
+  }
   auto seen = co_await look(*bucket_, std::move(id));
   if (!seen) co_return fail(seen.error());
   auto upload = std::make_unique<PartUpload>(bucket_, part_size_, *std::move(seen));
-  auto done = co_await upload->claim(lease);
-  if (done) done = co_await upload->roll_back(lease);
+  auto done = co_await upload->roll_back(lease);
   if (!done) co_return fail(done.error());
   co_return upload;
 }
@@ -409,7 +459,9 @@ Awaitable<Result<std::unique_ptr<ReadStream>>> PartStore::read(UploadId id, Byte
 
 Awaitable<Result<ListPage>> PartStore::list(std::string cursor, Deadline) {
   ListPage page;
-  page.ids = co_await bucket_->ids_behind(std::move(cursor), page_size);
+  auto ids = co_await bucket_->ids_behind(std::move(cursor), page_size);
+  if (!ids) co_return fail(ids.error());
+  page.ids = *std::move(ids);
   if (page.ids.size() == page_size) page.next = page.ids.back().str();
   co_return page;
 }

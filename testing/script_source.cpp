@@ -63,7 +63,17 @@ struct ScriptSource::State {
   }
 };
 
-ScriptSource::ScriptSource(BodyScript script) : state_(std::make_unique<State>(std::move(script))) {
+namespace {
+
+std::int64_t write_to_file(int fd, std::span<const std::byte> bytes, std::uint64_t at) {
+  return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+}
+
+}  // namespace
+
+ScriptSource::ScriptSource(BodyScript script, FileWriter writer)
+    : writer_(writer ? std::move(writer) : write_to_file),
+      state_(std::make_unique<State>(std::move(script))) {
   auto& pieces = state_->script.pieces;
   while (state_->next < std::min(state_->script.arrived, pieces.size())) {
     state_->here += pieces[state_->next++];
@@ -106,8 +116,7 @@ BodySource::Moved ScriptSource::move_to_file(int fd, std::uint64_t at, std::uint
   Moved moved = pull(scratch.first(std::min<std::uint64_t>(scratch.size(), max)));
   std::size_t written = 0;
   while (written < moved.bytes) {
-    const auto result = ::pwrite(fd, scratch.data() + written, moved.bytes - written,
-                                 static_cast<off_t>(at + written));
+    const auto result = writer_(fd, scratch.subspan(written, moved.bytes - written), at + written);
     if (result < 0 && errno == EINTR) continue;
     if (result <= 0) {
       moved.file_error = result < 0 ? errno : EIO;

@@ -35,7 +35,7 @@ void appends_after_opening_again(StoreBackend& backend) {
     auto upload = open(backend.store(), "a");
     ASSERT_EQ(upload->info().offset, at);
     append(*upload, bytes.substr(at, 100));
-    backend.restart();
+    restart(backend);
   }
   expect_stored(backend, "a", bytes);
 }
@@ -132,12 +132,6 @@ Awaitable<void> interrupt_when_held(ScriptSource& source, BodyState reason) {
   source.interrupt(reason);
 }
 
-Awaitable<void> append_into(Upload& upload, const Lease& lease, BodySource& source,
-                            AppendOutcome& outcome) {
-  outcome =
-      co_await upload.append(lease, source, AppendRequest(upload.info().offset), Deadline::never());
-}
-
 // [STORE-5]
 void stops_when_told_in_the_middle(StoreBackend& backend) {
   auto upload = create(backend.store(), draft_of("a", 100));
@@ -147,61 +141,13 @@ void stops_when_told_in_the_middle(StoreBackend& backend) {
   AppendOutcome outcome;
   FakeLease lease;
   TestLoop loop;
-  loop.spawn(append_into(*upload, lease, source, outcome));
+  loop.spawn(append_into(*upload, lease, source, AppendRequest(0), outcome));
   loop.spawn(interrupt_when_held(source, BodyState::interrupted));
   loop.run();
   EXPECT_EQ(outcome.body, BodyState::interrupted);
   EXPECT_FALSE(outcome.error);
   EXPECT_EQ(outcome.safe_offset, 6u);
   expect_stored(backend, "a", "hello ");
-}
-
-Awaitable<void> lose_when_held(ScriptSource& source, FakeLease& lease) {
-  co_await source.held(Deadline::never());
-  lease.lose();
-  source.release();
-}
-
-// [STORE-6]
-void writes_nothing_after_the_lease_is_lost(StoreBackend& backend) {
-  auto upload = create(backend.store(), draft_of("a", 100));
-  auto script = BodyScript::chunked("hello world", 3);
-  script.hold_before = 2;
-  ScriptSource source(std::move(script));
-  AppendOutcome outcome;
-  FakeLease lease;
-  TestLoop loop;
-  loop.spawn(append_into(*upload, lease, source, outcome));
-  loop.spawn(lose_when_held(source, lease));
-  loop.run();
-  ASSERT_TRUE(outcome.error);
-  EXPECT_EQ(describe(outcome.error->code()).code, describe(ErrorCode::lease_lost).code);
-  // What came before may count or not; what is said is true.
-  EXPECT_LE(outcome.safe_offset, 6u);
-  expect_stored(
-      backend, "a",
-      std::string_view("hello ").substr(0, static_cast<std::size_t>(outcome.safe_offset)));
-}
-
-// [STORE-6]
-// Wherever the lease is lost, the offset stays true and the bytes below it are the client's.
-void stays_true_wherever_the_lease_is_lost(StoreBackend& backend) {
-  auto& store = backend.store();
-  auto bytes = pattern(200);
-  for (int look = 1; look < 30; ++look) {
-    auto id = "a" + std::to_string(look);
-    SCOPED_TRACE(id);
-    auto upload = create(store, draft_of(id, 200));
-    FakeLease lease;
-    lease.lose_at_look(look);
-    auto outcome = append(*upload, BodyScript::chunked(bytes, 7), lease);
-    EXPECT_EQ(upload->info().offset, outcome.safe_offset);
-    expect_stored(backend, id,
-                  std::string_view(bytes).substr(0, static_cast<std::size_t>(outcome.safe_offset)));
-    auto later = open(store, id);
-    append(*later, bytes.substr(static_cast<std::size_t>(outcome.safe_offset)));
-    expect_stored(backend, id, bytes);
-  }
 }
 
 // [STORE-7]
@@ -218,46 +164,6 @@ void refuses_a_wrong_offset(StoreBackend& backend) {
   expect_stored(backend, "a", "hello");
 }
 
-// [STORE-7]
-void refuses_a_writer_from_the_past(StoreBackend& backend) {
-  auto& store = backend.store();
-  FakeLease old(5);
-  FakeLease young(6);
-  auto first = create(store, draft_of("a", 100), "hello", old);
-  auto second = open(store, "a", young);
-  EXPECT_EQ(append(*second, " world", young).safe_offset, 11u);
-  // A store without fencing relies on lost(); then the locker has to be in time.
-  if (backend.deviations().ignores_old_tokens) return;
-  auto outcome = append(*first, "XXXXX", old);
-  ASSERT_TRUE(outcome.error);
-  EXPECT_TRUE(*outcome.error == ErrorCode::lease_lost);
-  expect_error(try_open(store, "a", old), ErrorCode::lease_lost);
-  EXPECT_EQ(backend.peek(id_of("a"), 11), "hello world");
-}
-
-// [STORE-8]
-void says_when_space_runs_out(StoreBackend& backend) {
-  if (backend.deviations().has_no_size_limit) return;
-  auto& store = backend.store();
-  auto bytes = pattern(1000);
-  auto upload = create(store, draft_of("a", 1000));
-  backend.limit_space(300);
-  auto outcome = append(*upload, BodyScript::chunked(bytes, 100));
-  ASSERT_TRUE(outcome.error);
-  EXPECT_TRUE(*outcome.error == ErrorCode::no_space);
-  EXPECT_LE(outcome.safe_offset, 300u);
-  auto kept = static_cast<std::size_t>(outcome.safe_offset);
-  EXPECT_EQ(inspect(store, "a")->offset, kept);
-  expect_error(try_create(store, draft_of("b", 1000), bytes), ErrorCode::no_space);
-  expect_error(inspect(store, "b"), ErrorCode::upload_not_found);
-
-  backend.limit_space(10'000);
-  upload = open(store, "a");
-  outcome = append(*upload, bytes.substr(kept));
-  EXPECT_FALSE(outcome.error);
-  expect_stored(backend, "a", bytes);
-}
-
 constexpr StoreTest append_tests[] = {
     {"appends_in_pieces", appends_in_pieces},
     {"appends_after_opening_again", appends_after_opening_again},
@@ -267,11 +173,7 @@ constexpr StoreTest append_tests[] = {
     {"keeps_what_arrived", keeps_what_arrived},
     {"opens_and_appends_in_one", opens_and_appends_in_one},
     {"stops_when_told_in_the_middle", stops_when_told_in_the_middle},
-    {"writes_nothing_after_the_lease_is_lost", writes_nothing_after_the_lease_is_lost},
-    {"stays_true_wherever_the_lease_is_lost", stays_true_wherever_the_lease_is_lost},
     {"refuses_a_wrong_offset", refuses_a_wrong_offset},
-    {"refuses_a_writer_from_the_past", refuses_a_writer_from_the_past},
-    {"says_when_space_runs_out", says_when_space_runs_out},
 };
 
 }  // namespace

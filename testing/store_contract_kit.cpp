@@ -80,6 +80,31 @@ AppendOutcome append_staged(Upload& upload, std::string bytes, const Lease& leas
   return run(upload.append(lease, source, request, Deadline::never()));
 }
 
+AppendOutcome append(StoreBackend& backend, Upload& upload, BodyScript script, const Lease& lease) {
+  ScriptSource source(std::move(script), backend.file_writer());
+  AppendRequest request(upload.info().offset);
+  return run(upload.append(lease, source, request, Deadline::never()));
+}
+
+Status status_of(const AppendOutcome& outcome) {
+  return outcome.error ? Status(fail(*outcome.error)) : Status();
+}
+
+Awaitable<void> look_when_held(ScriptSource& source, std::function<void()> look) {
+  co_await source.held(Deadline::never());
+  look();
+  source.release();
+}
+
+Awaitable<void> append_into(Upload& upload, const Lease& lease, BodySource& source,
+                            AppendRequest request, AppendOutcome& outcome) {
+  outcome = co_await upload.append(lease, source, request, Deadline::never());
+}
+
+void restart(StoreBackend& backend) {
+  if (!backend.deviations().forgets_at_restart) backend.restart();
+}
+
 Result<UploadInfo> inspect(Store& store, std::string_view id) {
   return run(store.inspect(id_of(id), Deadline::never()));
 }
@@ -105,16 +130,43 @@ std::string StoreBackend::peek(const UploadId& id, std::uint64_t count) {
   return read_range(store(), id.str(), ByteRange{0, count});
 }
 
-void expect_stored(StoreBackend& backend, std::string_view id, std::string_view bytes) {
-  auto& store = backend.store();
+std::string peek(StoreBackend& backend, std::string_view id, std::uint64_t count) {
+  return backend.peek(id_of(id), count);
+}
+
+StoreUsage usage_of(Store& store) {
+  auto usage = run(store.usage(Deadline::never()));
+  if (!usage) throw std::runtime_error("usage failed: " + usage.error().detail());
+  return *usage;
+}
+
+std::vector<std::string> list_all(Store& store) {
+  std::vector<std::string> ids;
+  std::string cursor;
+  do {
+    auto page = run(store.list(cursor, Deadline::never()));
+    if (!page) throw std::runtime_error("list failed: " + page.error().detail());
+    for (const auto& id : page->ids) ids.push_back(id.str());
+    cursor = page->next;
+    if (ids.size() > 100'000) throw std::runtime_error("the list has no end");
+  } while (!cursor.empty());
+  return ids;
+}
+
+void expect_bytes(StoreBackend& backend, std::string_view id, std::string_view bytes) {
   SCOPED_TRACE("upload " + std::string(id));
-  auto info = inspect(store, id);
+  auto info = inspect(backend.store(), id);
   ASSERT_TRUE(info) << describe(info.error().code()).code << " " << info.error().detail();
   EXPECT_EQ(info->offset, bytes.size());
-  auto upload = try_open(store, id);
+  EXPECT_TRUE(peek(backend, id, bytes.size()) == bytes) << "other bytes";
+}
+
+void expect_stored(StoreBackend& backend, std::string_view id, std::string_view bytes) {
+  expect_bytes(backend, id, bytes);
+  SCOPED_TRACE("upload " + std::string(id));
+  auto upload = try_open(backend.store(), id);
   ASSERT_TRUE(upload) << upload.error().detail();
   EXPECT_EQ((*upload)->info().offset, bytes.size());
-  EXPECT_TRUE(backend.peek(id_of(id), bytes.size()) == bytes) << "other bytes";
 }
 
 void expect_error(const Status& status, ErrorCode code) {

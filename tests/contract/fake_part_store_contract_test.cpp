@@ -1,6 +1,8 @@
 #include <tus/testing/fake_part_store.h>
 #include <tus/testing/store_contract.h>
 
+#include <utility>
+
 namespace tus {
 namespace {
 using testing::FakeBucket;
@@ -13,17 +15,24 @@ class PartBackend final : public testing::StoreBackend {
     return deviations;
   }
   Store& store() override { return *store_; }
-  void restart() override { store_ = testing::make_fake_part_store(bucket_); }
-  void limit_space(std::uint64_t bytes) override { bucket_->limit(bucket_->bytes() + bytes); }
-  std::string peek(const UploadId& id, std::uint64_t) override { return bucket_->peek(id); }
-  void fail_next_finish(FinishFault fault) override {
+  void restart() override {
+    bucket_->revive();
+    dead_ = std::exchange(store_, testing::make_fake_part_store(bucket_));
+  }
+  void die_after(int steps) override { bucket_->die_after(steps); }
+  void limit_space(std::uint64_t bytes) override { bucket_->limit(bytes); }
+  std::string peek(const UploadId& id, std::uint64_t count) override {
+    return bucket_->peek(id).substr(0, static_cast<std::size_t>(count));
+  }
+  void fail_finishes(FinishFault fault) override {
     using Fault = FakeBucket::Fault;
-    constexpr Fault faults[] = {Fault::fails, Fault::answer_lost, Fault::hangs};
-    bucket_->next_complete(faults[static_cast<int>(fault)]);
+    constexpr Fault faults[] = {Fault::none, Fault::fails, Fault::answer_lost, Fault::hangs};
+    bucket_->fail_completes(faults[static_cast<int>(fault)]);
   }
 
  private:
   std::shared_ptr<FakeBucket> bucket_ = std::make_shared<FakeBucket>();
+  std::shared_ptr<Store> dead_;
   std::shared_ptr<Store> store_ = testing::make_fake_part_store(bucket_);
 };
 

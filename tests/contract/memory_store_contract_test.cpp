@@ -1,6 +1,8 @@
 #include <tus/memory_store.h>
 #include <tus/testing/store_contract.h>
 
+#include <utility>
+
 namespace tus {
 namespace {
 
@@ -9,14 +11,19 @@ class MemoryBackend final : public testing::StoreBackend {
   testing::StoreDeviations deviations() const override {
     testing::StoreDeviations deviations;
     deviations.forgets_at_restart = true;  // that is what "memory" means
-    deviations.has_no_size_limit = true;   // its limit is set once; see the unit test
-    deviations.finish_cannot_fail = true;  // there is nothing to finish
     return deviations;
   }
   Store& store() override { return *store_; }
+  void restart() override { dead_ = std::exchange(store_, make_memory_store(options_)); }
+  void limit_space(std::uint64_t bytes) override {
+    options_.max_bytes = bytes;
+    store_ = make_memory_store(options_);
+  }
 
  private:
+  MemoryStoreOptions options_;
   std::shared_ptr<Store> store_ = make_memory_store();
+  std::shared_ptr<Store> dead_;
 };
 
 const int registered =

@@ -5,8 +5,11 @@
 #include <tus/deadline.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,9 +35,13 @@ struct BodyScript {
   std::optional<std::uint64_t> announced;  // Content-Length; may be more than what comes
 };
 
+// Stands in for pwrite(2) where a body is moved straight into a file: the bytes written, or -1 and errno.
+using FileWriter =
+    std::function<std::int64_t(int fd, std::span<const std::byte> bytes, std::uint64_t at)>;
+
 class ScriptSource final : public BodySource {
  public:
-  explicit ScriptSource(BodyScript script);
+  explicit ScriptSource(BodyScript script, FileWriter writer = {});
   ~ScriptSource() override;
 
   std::optional<std::uint64_t> remaining() const noexcept override;
@@ -59,6 +66,7 @@ class ScriptSource final : public BodySource {
 
  private:
   struct State;
+  FileWriter writer_;
   std::unique_ptr<State> state_;
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <tus/store.h>
+#include <tus/testing/script_source.h>
 
 #include <cstdint>
 #include <functional>
@@ -16,13 +17,12 @@ TUS_NAMESPACE_BEGIN
 
 namespace testing {
 
-// Limits of a product, never excuses for a bug of ours. The reason stands where one is set.
+// Limits of a product, never excuses for a bug of ours. The reason stands where one is set. Each has tests
+// of its own: that the product is really like that.
 struct StoreDeviations {
   StoreDeviations() = default;
 
-  bool forgets_at_restart = false;   // nothing outlives the store object
-  bool has_no_size_limit = false;    // limit_space() cannot be done in a test
-  bool finish_cannot_fail = false;   // fail_next_finish() cannot be done in a test
+  bool forgets_at_restart = false;   // restart() gives an empty store
   bool ignores_old_tokens = false;   // a writer with an older token is not refused by the store
   bool reads_only_finished = false;  // read() does not give bytes of an unfinished upload
 };
@@ -34,19 +34,29 @@ class StoreBackend {
 
   virtual StoreDeviations deviations() const { return {}; }
   virtual Store& store() = 0;
-  // As if the process had died and started again: a new store over what is stored.
-  virtual void restart() {}
+  // As if the process had been killed and started again: a new store over what is stored. The old one has
+  // to stay in memory, for a call that is still in the middle, until the next restart() or the end.
+  virtual void restart() = 0;
+  // After so many more steps towards the storage (system calls, requests) nothing reaches it: as if the
+  // process had been killed there. Until restart(). Not asked of a store that forgets.
+  virtual void die_after(int steps) { (void)steps; }
   // The first `count` bytes of an upload; by default the store is asked.
   virtual std::string peek(const UploadId& id, std::uint64_t count);
-  // From now on at most `bytes` more fit.
-  virtual void limit_space(std::uint64_t bytes) { (void)bytes; }
+  // At most so many bytes fit, those of all uploads together. Called while nothing is stored.
+  virtual void limit_space(std::uint64_t bytes) = 0;
 
   enum class FinishFault : std::uint8_t {
-    fails,        // nothing was done
-    answer_lost,  // it was done, but reported as failed
-    hangs,        // nothing was done, and no answer came before the deadline
+    none,
+    fails,        // nothing is done
+    answer_lost,  // it is done, but reported as failed
+    hangs,  // nothing is done, and no answer comes before the deadline; where a store cannot be
+            // kept from answering: fails
   };
-  virtual void fail_next_finish(FinishFault fault) { (void)fault; }
+  // What becomes of each finish() from now on. Only asked of a store that needs_finish.
+  virtual void fail_finishes(FinishFault fault) { (void)fault; }
+
+  // What bodies are moved into files with, so that it can fail and run out of space. Empty: pwrite(2).
+  virtual FileWriter file_writer() { return {}; }
 };
 
 using MakeStoreBackend = std::function<std::unique_ptr<StoreBackend>()>;
