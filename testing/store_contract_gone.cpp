@@ -70,6 +70,43 @@ std::vector<Status> change_in_every_way(StoreBackend& backend, Upload& upload, c
   return done;
 }
 
+// What its termination has closed.
+std::unique_ptr<Upload> terminated(StoreBackend& backend, std::optional<std::uint64_t> length) {
+  auto draft = draft_of("a", length);
+  draft.finish = FinishState::pending;
+  auto upload = create(backend.store(), std::move(draft), "hello");
+  if (backend.store().capabilities().staged_append && !length) {
+    EXPECT_FALSE(append_staged(*upload, " world").error);
+  }
+  expect_ok(run(upload->terminate(FakeLease(), never)));
+  return upload;
+}
+
+// [STORE-20]
+void changes_nothing_of_what_is_terminated(StoreBackend& backend) {
+  auto upload = terminated(backend, std::nullopt);
+  auto done = change_in_every_way(backend, *upload, FakeLease());
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_error(done[i], ErrorCode::upload_gone);
+  }
+  expect_gone(backend, "a");
+  restart(backend);
+  expect_gone(backend, "a");
+}
+
+// [STORE-20]
+void finishes_nothing_that_is_terminated(StoreBackend& backend) {
+  auto upload = terminated(backend, 5);
+  expect_error(run(upload->finish(FakeLease(), never)), ErrorCode::upload_gone);
+  expect_error(run(upload->finish_and_record(FakeLease(), never)), ErrorCode::upload_gone);
+  expect_error(run(upload->set_finish_state(FakeLease(), FinishState::finished, never)),
+               ErrorCode::upload_gone);
+  expect_gone(backend, "a");
+  restart(backend);
+  expect_gone(backend, "a");
+}
+
 // [STORE-20] A termination whose answer was lost is asked for again.
 void terminates_as_often_as_asked(StoreBackend& backend) {
   auto& store = backend.store();
@@ -108,11 +145,49 @@ void leaves_the_next_upload_of_an_id_alone(StoreBackend& backend) {
   EXPECT_EQ(peek(backend, "a", 4), "next");
 }
 
+// The second of two ids that a file system cannot tell from a file and its directory.
+void add_beside(StoreBackend& backend, const std::string& first, const std::string& second) {
+  SCOPED_TRACE(first + " and then " + second);
+  auto& store = backend.store();
+  auto one = create(store, draft_of(first, 10), "first");
+  for (int i = 0; i < 2; ++i) {
+    auto two = try_create(store, draft_of(second, 10), "second");
+    expect_stored(backend, first, "first");
+    if (two) {
+      expect_stored(backend, second, "second");
+      expect_ok(run((*two)->terminate(FakeLease(), never)));
+    } else {
+      expect_error(two, ErrorCode::upload_exists);
+    }
+    expect_error(inspect(store, second), ErrorCode::upload_not_found);
+    EXPECT_EQ(list_all(store), std::vector<std::string>{first});
+    EXPECT_EQ(usage_of(store).bytes, 5u);
+  }
+  // An id that is free again is free for all, the other kind too.
+  expect_ok(run(one->terminate(FakeLease(), never)));
+  auto two = create(store, draft_of(second, 10), "second");
+  expect_stored(backend, second, "second");
+  expect_ok(run(two->terminate(FakeLease(), never)));
+  expect_gone(backend, first);
+}
+
+// [STORE-21]
+void keeps_ids_apart_that_are_like_paths(StoreBackend& backend) {
+  using Pair = std::array<const char*, 2>;
+  for (auto [first, second] :
+       {Pair{"a", "a/b"}, Pair{"c/d", "c"}, Pair{"e/f/g", "e"}, Pair{"h", "h/i/j"}}) {
+    add_beside(backend, first, second);
+  }
+}
+
 constexpr StoreTest gone_tests[] = {
     {"terminates", terminates},
     {"terminates_what_is_finished", terminates_what_is_finished},
+    {"changes_nothing_of_what_is_terminated", changes_nothing_of_what_is_terminated},
+    {"finishes_nothing_that_is_terminated", finishes_nothing_that_is_terminated},
     {"terminates_as_often_as_asked", terminates_as_often_as_asked},
     {"leaves_the_next_upload_of_an_id_alone", leaves_the_next_upload_of_an_id_alone},
+    {"keeps_ids_apart_that_are_like_paths", keeps_ids_apart_that_are_like_paths},
 };
 
 }  // namespace

@@ -67,6 +67,30 @@ Awaitable<void> write_plain(Beside& beside) {
   }
 }
 
+// Every piece is staged twice: as something wrong that is taken back, then as it is.
+Awaitable<void> write_staged(Beside& beside) {
+  SayOver at_end(beside);
+  FakeLease lease;
+  auto upload = co_await beside.backend.store().open(id_of("a"), lease, never);
+  EXPECT_TRUE(upload);
+  if (!upload) co_return;
+  for (std::size_t at = 0; at < beside.text.size(); at += piece) {
+    if (at % (10 * piece) == 0) wait_for_a_look(beside);
+    auto outcome = co_await append_piece(beside.backend, **upload, std::string(piece + 7, 'X'),
+                                         AppendRequest::Mode::staged);
+    EXPECT_FALSE(outcome.error);
+    auto back = co_await (*upload)->rollback_staged(lease, never);
+    EXPECT_TRUE(back);
+    outcome = co_await append_piece(beside.backend, **upload, beside.text.substr(at, piece),
+                                    AppendRequest::Mode::staged);
+    EXPECT_FALSE(outcome.error);
+    auto done = co_await (*upload)->commit_staged(lease, never);
+    EXPECT_TRUE(done);
+    if (outcome.error || !back || !done) co_return;
+    beside.told = (*upload)->info().offset;
+  }
+}
+
 Awaitable<void> read_and_compare(Beside& beside, std::uint64_t offset) {
   auto first = offset - std::min<std::uint64_t>(offset, 2 * piece);
   auto stream =
@@ -131,6 +155,12 @@ void look_beside(StoreBackend& backend, Awaitable<void> (*write)(Beside&), std::
 // [STORE-18]
 void looks_are_true_beside_appends(StoreBackend& backend) { look_beside(backend, write_plain, 1); }
 
+// [STORE-18] Staged bytes are never seen, whenever somebody looks.
+void looks_are_true_beside_staged_appends(StoreBackend& backend) {
+  if (!backend.store().capabilities().staged_append) return;
+  look_beside(backend, write_staged, piece);
+}
+
 Awaitable<void> come_and_go(Store& store, std::string id, int rounds, std::atomic<bool>& over) {
   FakeLease lease;
   for (int i = 0; i < rounds && !::testing::Test::HasFailure(); ++i) {
@@ -143,6 +173,24 @@ Awaitable<void> come_and_go(Store& store, std::string id, int rounds, std::atomi
   over = true;
 }
 
+// Sees the whole upload or none.
+Awaitable<void> look_at_coming(Store& store, std::string id, std::atomic<bool>& over) {
+  while (!over && !::testing::Test::HasFailure()) {
+    auto info = co_await store.inspect(id_of(id), never);
+    if (info) {
+      EXPECT_LE(info->offset, 5u);
+      EXPECT_EQ(info->length, 10u);
+    } else {
+      EXPECT_TRUE(info.error() == ErrorCode::upload_not_found)
+          << describe(info.error().code()).code << " " << info.error().detail();
+    }
+    auto page = co_await store.list("", never);
+    EXPECT_TRUE(page);
+    auto usage = co_await store.usage(never);
+    EXPECT_TRUE(usage);
+  }
+}
+
 // [STORE-14] Those that share a place too: a directory, or whatever a store has for it.
 void creates_beside_terminations(StoreBackend& backend) {
   auto& store = backend.store();
@@ -152,6 +200,17 @@ void creates_beside_terminations(StoreBackend& backend) {
   });
   EXPECT_TRUE(list_all(store).empty());
   EXPECT_EQ(usage_of(store).bytes, 0u);
+}
+
+// [STORE-18]
+void looks_are_true_beside_terminations(StoreBackend& backend) {
+  auto& store = backend.store();
+  std::atomic<bool> over{false};
+  run_on_threads(3, [&](int thread) {
+    return thread == 0 ? come_and_go(store, "dir/a", 100, over)
+                       : look_at_coming(store, "dir/a", over);
+  });
+  EXPECT_TRUE(list_all(store).empty());
 }
 
 // Appends until somebody else takes the upload over.
@@ -197,7 +256,9 @@ void gives_way_to_a_younger_writer_at_any_moment(StoreBackend& backend) {
 
 constexpr StoreTest look_tests[] = {
     {"looks_are_true_beside_appends", looks_are_true_beside_appends},
+    {"looks_are_true_beside_staged_appends", looks_are_true_beside_staged_appends},
     {"creates_beside_terminations", creates_beside_terminations},
+    {"looks_are_true_beside_terminations", looks_are_true_beside_terminations},
     {"gives_way_to_a_younger_writer_at_any_moment", gives_way_to_a_younger_writer_at_any_moment},
 };
 

@@ -133,12 +133,33 @@ void survives_a_crash_during_a_staged_append(StoreBackend& backend) {
   look_during_an_append(backend, AppendRequest::Mode::staged, Then::die);
 }
 
+// [STORE-17]
+void survives_a_crash_anywhere(StoreBackend& backend) {
+  if (backend.deviations().forgets_at_restart) return;
+  FakeLease lease;
+  for (int steps = 0;; ++steps) {
+    ASSERT_LT(steps, 3000) << "a backend that never dies";
+    SCOPED_TRACE(steps);
+    Life life(backend, "a" + std::to_string(steps), lease);
+    backend.die_after(steps);
+    auto ended = life.live();
+    backend.restart();
+    life.expect_true();
+    life.bring_to_an_end();
+    if (::testing::Test::HasFailure()) return;
+    if (!ended) continue;
+    EXPECT_GT(steps, 5) << "a backend whose steps are not counted";
+    break;
+  }
+}
+
 constexpr StoreTest restart_tests[] = {
     {"remembers_everything_or_nothing", remembers_everything_or_nothing},
     {"tells_the_truth_during_an_append", tells_the_truth_during_an_append},
     {"tells_the_truth_during_a_staged_append", tells_the_truth_during_a_staged_append},
     {"survives_a_crash_during_an_append", survives_a_crash_during_an_append},
     {"survives_a_crash_during_a_staged_append", survives_a_crash_during_a_staged_append},
+    {"survives_a_crash_anywhere", survives_a_crash_anywhere},
 };
 
 }  // namespace

@@ -87,6 +87,29 @@ void stages_again_after_a_rollback(StoreBackend& backend) {
 }
 
 // [STORE-9]
+void commits_only_what_was_staged_last(StoreBackend& backend) {
+  if (!backend.store().capabilities().staged_append) return;
+  auto upload = create(backend.store(), draft_of("a", 100), "hello");
+  EXPECT_EQ(append_staged(*upload, "WRONG, AND LONG ENOUGH").staged_offset, 27u);
+  EXPECT_EQ(append_staged(*upload, "").staged_offset, 5u);
+  expect_ok(run(upload->commit_staged(FakeLease(), never)));
+  expect_stored(backend, "a", "hello");
+  upload = open(backend.store(), "a");
+  append_staged(*upload, "WRONG, AND LONG ENOUGH");
+  EXPECT_EQ(append_staged(*upload, " wo").staged_offset, 8u);
+  expect_ok(run(upload->commit_staged(FakeLease(), never)));
+  expect_stored(backend, "a", "hello wo");
+  // A plain append gives up what was staged, too.
+  upload = open(backend.store(), "a");
+  append_staged(*upload, "WRONG, AND LONG ENOUGH");
+  EXPECT_EQ(append(*upload, "rld").safe_offset, 11u);
+  expect_ok(run(upload->commit_staged(FakeLease(), never)));
+  EXPECT_EQ(upload->info().offset, 11u);
+  restart(backend);
+  expect_stored(backend, "a", "hello world");
+}
+
+// [STORE-9]
 void commits_nothing_where_nothing_is_staged(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
   auto upload = create(backend.store(), draft_of("a", 100), "hello");
@@ -251,6 +274,7 @@ constexpr StoreTest state_tests[] = {
     {"forgets_staged_bytes_in_a_crash", forgets_staged_bytes_in_a_crash},
     {"keeps_staged_bytes_out_through_other_changes", keeps_staged_bytes_out_through_other_changes},
     {"stages_again_after_a_rollback", stages_again_after_a_rollback},
+    {"commits_only_what_was_staged_last", commits_only_what_was_staged_last},
     {"commits_nothing_where_nothing_is_staged", commits_nothing_where_nothing_is_staged},
     {"declares_a_length_later", declares_a_length_later},
     {"remembers_the_finish_state", remembers_the_finish_state},
