@@ -107,6 +107,32 @@ void finishes_nothing_that_is_terminated(StoreBackend& backend) {
   expect_gone(backend, "a");
 }
 
+// [STORE-20] Somebody may have it open who does not know yet.
+void brings_nothing_back_by_another_hand(StoreBackend& backend) {
+  auto& store = backend.store();
+  for (std::optional<std::uint64_t> length : {std::optional<std::uint64_t>(), {5}}) {
+    SCOPED_TRACE(length ? "finish" : "change");
+    auto draft = draft_of("a", length);
+    draft.finish = FinishState::pending;
+    auto upload = create(store, std::move(draft), "hello");
+    auto beside = open(store, "a");
+    expect_ok(run(upload->terminate(FakeLease(), never)));
+    if (length) {
+      EXPECT_FALSE(run(beside->finish(FakeLease(), never)));
+      EXPECT_FALSE(run(beside->finish_and_record(FakeLease(), never)));
+    } else {
+      // Where nothing is staged a commit has nothing to do, and need not look.
+      (void)change_in_every_way(backend, *beside, FakeLease());
+      expect_error(run(beside->declare_length(FakeLease(), 9, never)), ErrorCode::upload_gone);
+    }
+    expect_error(run(beside->set_finish_state(FakeLease(), FinishState::finished, never)),
+                 ErrorCode::upload_gone);
+    expect_gone(backend, "a");
+  }
+  restart(backend);
+  expect_gone(backend, "a");
+}
+
 // [STORE-20] A termination whose answer was lost is asked for again.
 void terminates_as_often_as_asked(StoreBackend& backend) {
   auto& store = backend.store();
@@ -185,6 +211,7 @@ constexpr StoreTest gone_tests[] = {
     {"terminates_what_is_finished", terminates_what_is_finished},
     {"changes_nothing_of_what_is_terminated", changes_nothing_of_what_is_terminated},
     {"finishes_nothing_that_is_terminated", finishes_nothing_that_is_terminated},
+    {"brings_nothing_back_by_another_hand", brings_nothing_back_by_another_hand},
     {"terminates_as_often_as_asked", terminates_as_often_as_asked},
     {"leaves_the_next_upload_of_an_id_alone", leaves_the_next_upload_of_an_id_alone},
     {"keeps_ids_apart_that_are_like_paths", keeps_ids_apart_that_are_like_paths},
