@@ -166,7 +166,7 @@ class Directory(DiskTest):
                 self.assertEqual(wire.head(path).offset, MIB)
                 self.assertEqual(self.post(wire, server).status, 507)
                 self.assertEqual(wire.ask("DELETE", path, TUS).status, 507)
-        for number in range(3):  # a lock, the file behind it, and their directory
+        for number in range(6):  # a lock, the file behind it, their directory, and spare locks
             (disk / f"inode-{number}").unlink()
         with server.wire() as wire:
             self.assertEqual(wire.ask("DELETE", path, TUS).status, 204)
