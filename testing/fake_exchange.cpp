@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstddef>
 #include <utility>
 
 TUS_NAMESPACE_BEGIN
@@ -26,6 +28,21 @@ Awaitable<void> FakeExchange::send_final(Response response) {
   EXPECT_FALSE(final_.has_value()) << "a request is answered once";
   final_ = std::move(response);
   co_return;
+}
+
+Awaitable<void> FakeExchange::send_content(Response head, Content content) {
+  EXPECT_TRUE(head.body.empty()) << "a body is held or streamed, not both";
+  std::array<std::byte, 100> piece;
+  std::uint64_t came = 0;
+  while (came < content.length) {
+    const auto got = co_await content.stream->read(piece, Deadline::never());
+    if (!got || *got == 0) break;
+    head.body.append(reinterpret_cast<const char*>(piece.data()), *got);
+    came += *got;
+  }
+  EXPECT_LE(came, content.length);
+  content_broke_ = came < content.length;
+  co_await send_final(std::move(head));
 }
 
 }  // namespace testing

@@ -27,8 +27,12 @@ enum class ErrorCode : std::uint8_t {
   invalid_request,   // ours: framing, repeated singleton fields
   method_not_allowed,
   not_implemented,
+  origin_not_allowed,
+  precondition_failed,    // ours: If-Match and the like, of a download
+  range_not_satisfiable,  // ours: a download that begins behind the end
   // the upload
   upload_not_found,
+  incomplete_upload,
   upload_locked,
   lock_timeout,
   mismatched_offset,

@@ -4,8 +4,18 @@
 #include <tus/async.h>
 #include <tus/body_source.h>
 #include <tus/message.h>
+#include <tus/store.h>
+
+#include <cstdint>
+#include <memory>
 
 TUS_NAMESPACE_BEGIN
+
+// The body of an answer that is sent as it is read.
+struct Content {
+  std::unique_ptr<ReadStream> stream;
+  std::uint64_t length = 0;  // bytes that the stream has
+};
 
 // Lives on the connection's executor; all calls are made there, except body() as BodySource says.
 class TUS_EXPORT Exchange {
@@ -22,6 +32,10 @@ class TUS_EXPORT Exchange {
   // Exactly once. A body that was not read is drained or cut off by the server so that the answer
   // arrives (RFC 9112 section 9.6). Failures to send are the server's business.
   virtual Awaitable<void> send_final(Response response) = 0;
+  // Instead of it, for a body that is not held in memory: `head.body` is empty. Returns when all of the
+  // content is out, or will not be; a stream that fails or ends early ends the connection, so that nobody
+  // takes what came for the whole.
+  virtual Awaitable<void> send_content(Response head, Content content) = 0;
 
   // Whether nobody is left to read the answer, as far as is known without waiting.
   virtual bool peer_gone() const noexcept = 0;

@@ -4,6 +4,7 @@
 #include <tus/async.h>
 #include <tus/blocking_pool.h>
 #include <tus/clock.h>
+#include <tus/cors.h>
 #include <tus/exchange.h>
 #include <tus/hooks.h>
 #include <tus/live_settings.h>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 TUS_NAMESPACE_BEGIN
@@ -28,8 +30,12 @@ struct HandlerOptions {
   std::chrono::milliseconds store_timeout{60'000};  // one store call other than append
   std::chrono::milliseconds finish_wait{15'000};    // how long a request waits for the finish
   std::chrono::milliseconds finish_retry_delay{
-      1'000};                          // doubles with every failure, up to 5 minutes
-  unsigned finish_attempts = 20;       // then the upload is abandoned, visibly
+      1'000};                     // doubles with every failure, up to 5 minutes
+  unsigned finish_attempts = 20;  // then the upload is abandoned, visibly
+  bool allow_download = true;
+  bool allow_termination = true;
+  bool allow_termination_of_finished = true;
+  std::optional<CorsOptions> cors;     // none: no fields for pages of other origins
   std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above
 };
 

@@ -8,6 +8,7 @@
 #include <tus/locker.h>
 #include <tus/upload_info.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,12 +65,29 @@ struct OpenedUpload {
   std::optional<AppendOutcome> appended;  // when the check allowed it
 };
 
-// One finite stream of bytes out of a store. Used by one coroutine.
+// What a stream has put into a socket.
+struct StreamSent {
+  std::uint64_t bytes = 0;
+  bool socket_is_full = false;  // it takes nothing more for now
+  int socket_error = 0;         // errno: it takes nothing more at all
+};
+
+// One finite stream of bytes out of a store. Used by one coroutine. It holds no lease: whoever terminates the
+// upload meanwhile makes it fail, or go on with the same bytes.
 class TUS_EXPORT ReadStream {
  public:
   virtual ~ReadStream() = default;
   // Up to into.size() bytes; 0 at the end. `into` must stay valid until the call returns.
   virtual Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline deadline) = 0;
+
+  // When its bytes were written, where the store knows.
+  virtual std::optional<std::chrono::sys_seconds> last_modified() const noexcept { return {}; }
+
+  // Whether send_to() works now: the bytes lie where the kernel can move them itself.
+  virtual bool can_send() const noexcept { return false; }
+  // Instead of read(): puts bytes into a socket that does not block, until it is full or a fair share of
+  // them has gone. The socket stays open until the call returns. An error is the store's.
+  virtual Awaitable<Result<StreamSent>> send_to(int socket, Deadline deadline);
 };
 
 struct ByteRange {

@@ -32,6 +32,17 @@ struct Config {
   std::chrono::milliseconds lock_holder_poll{5'000};    // where polling is all there is
   std::chrono::milliseconds lock_acquirer_poll{2'000};  // where polling is all there is
   unsigned finish_attempts = 20;
+  bool disable_download = false;
+  bool disable_termination = false;
+  bool disable_termination_finished = false;
+
+  bool disable_cors = false;
+  std::string cors_allow_origin = ".*";  // a regular expression
+  bool cors_allow_credentials = false;
+  std::string cors_allow_methods;
+  std::string cors_allow_headers;
+  unsigned cors_max_age = 86400;
+  std::string cors_expose_headers;
 
   std::chrono::milliseconds network_timeout{60'000};  // 0: never
   std::chrono::milliseconds acquire_lock_timeout{20'000};

@@ -1,6 +1,7 @@
 #include "app/flag_setters.h"
 
 #include "app/flag_values.h"
+#include "app/origin_pattern.h"
 
 #include <algorithm>
 #include <array>
@@ -54,6 +55,24 @@ Complaint set_duration(std::chrono::milliseconds& target, std::string_view text)
 
 Complaint set_text(std::string& target, std::string_view text) {
   target = text;
+  return {};
+}
+
+Complaint set_token_list(std::string& target, std::string_view text) {
+  const auto is_fine = [](char c) {
+    return c > ' ' && c < 127 && c != '"' && c != ':' && c != ';';
+  };
+  if (!std::ranges::all_of(text, [is_fine](char c) { return c == ' ' || is_fine(c); })) {
+    return "want names with commas between them";
+  }
+  target = text;
+  return {};
+}
+
+Complaint set_cors_allow_origin(Config& config, std::string_view text) {
+  if (const auto pattern = OriginPattern::compile(std::string(text)); !pattern)
+    return pattern.error();
+  config.cors_allow_origin = text;
   return {};
 }
 

@@ -16,6 +16,10 @@ struct Range {
 };
 Complaint set_number(unsigned& target, std::string_view text, Range range);
 
+// Names of header fields or methods.
+Complaint set_token_list(std::string& target, std::string_view text);
+Complaint set_cors_allow_origin(Config& config, std::string_view text);
+
 Complaint set_port(Config& config, std::string_view text);
 Complaint set_base_path(Config& config, std::string_view text);
 Complaint set_metrics_path(Config& config, std::string_view text);

@@ -155,8 +155,7 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
             "flag -hooks-plugin: this build of tusd cannot load Go plugins, and none will");
   for (const Args& args :
        {Args{"-behind-proxy"}, Args{"-hooks-dir", "h"}, Args{"-tls-certificate=x"},
-        Args{"-cors-allow-origin=.*"}, Args{"-cors-max-age=86400"}, Args{"-store-size=1"},
-        Args{"-expire-after=1h"}, Args{"-disable-termination"}, Args{"-azure-storage=c"},
+        Args{"-store-size=1"}, Args{"-expire-after=1h"}, Args{"-azure-storage=c"},
         Args{"-gcs-bucket=b"}, Args{"-hooks-http-retry", "4"}, Args{"-tls-mode=tls13"},
         Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
     EXPECT_NE(complaint(args).find("this build of tusd cannot "), std::string::npos) << args[0];
@@ -164,13 +163,41 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
 }
 
 TEST(Flags, AValueThatAsksForNothingIsNotRefused) {  // [FLAG-5]
-  EXPECT_TRUE(parsed({"-behind-proxy=false", "-disable-cors=false", "-disable-termination", "false",
-                      "-s3-bucket=", "-hooks-http-retry=3", "-expire-after=0s", "-store-size=0",
-                      "-progress-hooks-interval", "1000ms", "-tls-mode=tls12", "-hooks-plugin="})
+  EXPECT_TRUE(parsed({"-behind-proxy=false", "-s3-bucket=", "-hooks-http-retry=3",
+                      "-expire-after=0s", "-store-size=0", "-progress-hooks-interval", "1000ms",
+                      "-tls-mode=tls12", "-hooks-plugin="})
                   .warnings.empty());
   // What is not there is switched off.
-  EXPECT_TRUE(
-      parsed({"-disable-cors", "-disable-download", "-disable-concatenation"}).warnings.empty());
+  EXPECT_TRUE(parsed({"-disable-concatenation"}).warnings.empty());
+}
+
+TEST(Flags, SwitchesOffWhatClientsMayDo) {  // [DL-14] [TERM-79] [TERM-80]
+  const auto usual = parsed({});
+  EXPECT_FALSE(usual.disable_download || usual.disable_termination ||
+               usual.disable_termination_finished);
+  EXPECT_TRUE(parsed({"-disable-download"}).disable_download);
+  EXPECT_TRUE(parsed({"-disable-termination=true"}).disable_termination);
+  EXPECT_FALSE(parsed({"-disable-termination", "false"}).disable_termination);
+  EXPECT_TRUE(parsed({"-disable-termination-finished"}).disable_termination_finished);
+}
+
+TEST(Flags, Cors) {  // [CORS-6]
+  EXPECT_FALSE(parsed({}).disable_cors);
+  EXPECT_EQ(parsed({}).cors_allow_origin, ".*");
+  const auto config = parsed({"-cors-allow-origin", "^https://a$", "-cors-allow-credentials",
+                              "-cors-allow-methods=PUT", "-cors-allow-headers=X-A, X-B",
+                              "-cors-max-age=5", "-cors-expose-headers", "X-C"});
+  EXPECT_EQ(config.cors_allow_origin, "^https://a$");
+  EXPECT_TRUE(config.cors_allow_credentials);
+  EXPECT_EQ(config.cors_allow_methods, "PUT");
+  EXPECT_EQ(config.cors_allow_headers, "X-A, X-B");
+  EXPECT_EQ(config.cors_max_age, 5u);
+  EXPECT_EQ(config.cors_expose_headers, "X-C");
+  EXPECT_TRUE(parsed({"-disable-cors"}).disable_cors);
+  EXPECT_NE(complaint({"-cors-allow-origin=("}).find("want a regular expression"),
+            std::string::npos);
+  EXPECT_NE(complaint({"-cors-allow-headers=X\r\nY"}).find("want names"), std::string::npos);
+  EXPECT_NE(complaint({"-cors-max-age=long"}).find("want a number"), std::string::npos);
 }
 
 TEST(Flags, ProfilesOfGoAreAcceptedWithAWarning) {  // [FLAG-5]

@@ -69,27 +69,12 @@ constexpr Flag secret(Flag flag) {
   return flag;
 }
 
-// The same, where even the default asks for something.
-constexpr Flag always_asks(FlagGroup group, FlagKind kind, std::string_view name,
-                           std::string_view value, std::string_view standard,
-                           std::string_view lacks, std::string_view help) {
-  return {.name = name,
-          .group = group,
-          .kind = kind,
-          .value = value,
-          .standard = standard,
-          .help = help,
-          .support = not_built,
-          .lacks = lacks};
-}
-
 constexpr Flag for_good(Flag flag) {
   flag.support = never;
   return flag;
 }
 
 constexpr std::string_view no_tls = "serve HTTPS; put a proxy in front for that";
-constexpr std::string_view no_cors = "send CORS headers";
 constexpr std::string_view no_s3 = "store uploads in S3";
 constexpr std::string_view no_gcs = "store uploads in Google Cloud Storage";
 constexpr std::string_view no_azure = "store uploads in Azure Blob Storage";
@@ -110,24 +95,10 @@ constexpr std::array rows{
 
     on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
            "speak the IETF's draft of resumable uploads beside tus 1.0"),
-    off_already(protocol, "disable-download", "refuse GET of uploads"),
-    on_off(protocol, "disable-termination", "switch off DELETE of uploads",
-           "refuse DELETE of uploads"),
     off_already(protocol, "disable-concatenation", "refuse to join uploads"),
     detail(protocol, FlagKind::duration, "expire-after", "DURATION", "0",
            "remove unfinished uploads by their age",
            "remove unfinished uploads after this time; 0 for never"),
-
-    off_already(cors, "disable-cors", "send no CORS headers"),
-    always_asks(cors, FlagKind::text, "cors-allow-origin", "REGEX", ".*", no_cors,
-                "regular expression for the origins that are allowed"),
-    on_off(cors, "cors-allow-credentials", no_cors, "allow credentials in cross-origin requests"),
-    text(cors, "cors-allow-methods", "LIST", no_cors, "more methods that are allowed"),
-    text(cors, "cors-allow-headers", "LIST", no_cors, "more request headers that are allowed"),
-    always_asks(cors, FlagKind::number, "cors-max-age", "SECONDS", "86400", no_cors,
-                "how long browsers may remember an answer to a preflight request"),
-    text(cors, "cors-expose-headers", "LIST", no_cors,
-         "more response headers that scripts may read"),
 
     detail(file_storage, FlagKind::number, "store-size", "BYTES", "0",
            "limit the size of all uploads together",

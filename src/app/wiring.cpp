@@ -1,6 +1,7 @@
 #include "app/wiring.h"
 
 #include "app/greeting.h"
+#include "app/origin_pattern.h"
 #include "app/stderr_logger.h"
 #include "metrics/prometheus_metrics.h"
 
@@ -56,11 +57,33 @@ std::expected<std::shared_ptr<Locker>, std::string> make_locker(const Config& co
   return std::move(*locker);
 }
 
+std::optional<CorsOptions> cors_options(const Config& config) {
+  if (config.disable_cors) return std::nullopt;
+  CorsOptions options;
+  // The flag has been checked; nobody is allowed by a pattern that does not compile.
+  if (auto pattern = OriginPattern::compile(config.cors_allow_origin)) {
+    options.allows_origin = [allowed = std::make_shared<const OriginPattern>(*std::move(pattern))](
+                                std::string_view origin) { return allowed->matches(origin); };
+  } else {
+    options.allows_origin = [](std::string_view) { return false; };
+  }
+  options.allow_credentials = config.cors_allow_credentials;
+  options.more_methods = config.cors_allow_methods;
+  options.more_request_fields = config.cors_allow_headers;
+  options.more_response_fields = config.cors_expose_headers;
+  options.max_age = std::to_string(config.cors_max_age);
+  return options;
+}
+
 HandlerOptions handler_options(const Config& config, const Server& server) {
   HandlerOptions options;
   options.base_path = config.base_path;
   options.live = server.settings;
   options.finish_attempts = config.finish_attempts;
+  options.allow_download = !config.disable_download;
+  options.allow_termination = !config.disable_termination;
+  options.allow_termination_of_finished = !config.disable_termination_finished;
+  options.cors = cors_options(config);
   return options;
 }
 

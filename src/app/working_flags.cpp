@@ -63,6 +63,76 @@ constexpr std::array upload_rows{
              [](Config& c, std::string_view v) {
                return set_number(c.finish_attempts, v, {.least = 1, .most = 1'000'000});
              }},
+    Flag{.name = "disable-download",
+         .group = protocol,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "refuse GET of uploads",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.disable_download, v); }},
+    Flag{.name = "disable-termination",
+         .group = protocol,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "refuse DELETE of uploads",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.disable_termination, v); }},
+    Flag{.name = "disable-termination-finished",
+         .group = protocol,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "refuse DELETE of uploads that have all their bytes",
+         .set = [](Config& c,
+                   std::string_view v) { return set_bool(c.disable_termination_finished, v); }},
+};
+
+constexpr std::array cors_rows{
+    Flag{.name = "disable-cors",
+         .group = cors,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "send no CORS headers and look at no Origin",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.disable_cors, v); }},
+    Flag{.name = "cors-allow-origin",
+         .group = cors,
+         .value = "REGEX",
+         .standard = ".*",
+         .help = "regular expression for the origins that are allowed; it matches anywhere in them "
+                 "unless it has ^ and $. Others are refused",
+         .set = set_cors_allow_origin},
+    Flag{
+        .name = "cors-allow-credentials",
+        .group = cors,
+        .kind = FlagKind::boolean,
+        .standard = "false",
+        .help = "allow credentials in cross-origin requests",
+        .set = [](Config& c, std::string_view v) { return set_bool(c.cors_allow_credentials, v); }},
+    Flag{.name = "cors-allow-methods",
+         .group = cors,
+         .value = "LIST",
+         .help = "more methods that are allowed, with commas",
+         .set = [](Config& c,
+                   std::string_view v) { return set_token_list(c.cors_allow_methods, v); }},
+    Flag{.name = "cors-allow-headers",
+         .group = cors,
+         .value = "LIST",
+         .help = "more request headers that are allowed, with commas",
+         .set = [](Config& c,
+                   std::string_view v) { return set_token_list(c.cors_allow_headers, v); }},
+    Flag{.name = "cors-max-age",
+         .group = cors,
+         .kind = FlagKind::number,
+         .value = "SECONDS",
+         .standard = "86400",
+         .help = "how long browsers may remember an answer to a preflight request",
+         .set =
+             [](Config& c, std::string_view v) {
+               return set_number(c.cors_max_age, v, {.most = UINT32_MAX});
+             }},
+    Flag{.name = "cors-expose-headers",
+         .group = cors,
+         .value = "LIST",
+         .help = "more response headers that scripts may read, with commas",
+         .set = [](Config& c,
+                   std::string_view v) { return set_token_list(c.cors_expose_headers, v); }},
 };
 
 constexpr std::array storage_rows{
@@ -289,7 +359,7 @@ constexpr auto joined(const std::array<Flag, n>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(listening_rows, upload_rows, storage_rows, monitoring_rows,
+constexpr auto rows = joined(listening_rows, upload_rows, cors_rows, storage_rows, monitoring_rows,
                              timeout_rows, performance_rows, other_rows);
 
 }  // namespace

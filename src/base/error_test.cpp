@@ -36,6 +36,8 @@ TEST(error, codes_and_sentences_are_those_of_tusd) {
        "400 ERR_INVALID_UPLOAD_LENGTH: missing or invalid Upload-Length header"},
       {invalid_offset, "400 ERR_INVALID_OFFSET: missing or invalid Upload-Offset header"},
       {upload_not_found, "404 ERR_UPLOAD_NOT_FOUND: upload not found"},
+      {incomplete_upload, "400 ERR_INCOMPLETE_UPLOAD: cannot stream non-finished upload"},
+      {origin_not_allowed, "403 ERR_ORIGIN_NOT_ALLOWED: request origin is not allowed"},
       {upload_locked, "423 ERR_UPLOAD_LOCKED: file currently locked"},
       {lock_timeout, "500 ERR_LOCK_TIMEOUT: failed to acquire lock before timeout"},
       {mismatched_offset, "409 ERR_MISMATCHED_OFFSET: mismatched offset"},
@@ -75,6 +77,8 @@ TEST(error, our_own_codes) {
   const std::vector<std::tuple<ErrorCode, int, std::string>> table = {
       {invalid_metadata, 400, "ERR_INVALID_METADATA"},
       {invalid_request, 400, "ERR_INVALID_REQUEST"},
+      {precondition_failed, 412, "ERR_PRECONDITION_FAILED"},
+      {range_not_satisfiable, 416, "ERR_RANGE_NOT_SATISFIABLE"},
       {checksum_unsupported, 400, "ERR_CHECKSUM_UNSUPPORTED"},
       {upload_finishing, 503, "ERR_UPLOAD_FINISHING"},
       {upload_finish_failed, 500, "ERR_UPLOAD_FINISH_FAILED"},

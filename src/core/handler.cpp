@@ -1,5 +1,7 @@
+#include "core/reads.h"
 #include "core/request_log.h"
 #include "core/upload_service.h"
+#include "protocol/cors.h"
 #include "protocol/tus_v1.h"
 
 #include <tus/handler.h>
@@ -27,6 +29,7 @@ std::string_view id_of(const Command& command, const Outcome& outcome) {
   if (auto* append = std::get_if<AppendCommand>(&command)) return append->id.str();
   if (auto* inspect = std::get_if<InspectCommand>(&command)) return inspect->id.str();
   if (auto* end = std::get_if<TerminateCommand>(&command)) return end->id.str();
+  if (auto* read = std::get_if<ReadCommand>(&command)) return read->id.str();
   return {};
 }
 
@@ -61,7 +64,8 @@ protocol::TusOptions protocol_options(const HandlerOptions& options, const Store
   protocol::TusOptions result;
   result.base_path = options.base_path;
   result.can_defer_length = store.capabilities().defer_length;
-  result.can_terminate = store.capabilities().terminate;
+  result.can_terminate = store.capabilities().terminate && options.allow_termination;
+  result.can_download = options.allow_download;
   return result;
 }
 
@@ -73,6 +77,7 @@ class Handler::Impl {
       : options_(checked(std::move(options))),
         parts_(completed(std::move(parts))),
         protocol_(protocol_options(options_, *parts_.store)),
+        cors_(options_.cors),
         service_(options_, parts_, std::move(background)) {}
 
   Awaitable<void> handle(Exchange& exchange);
@@ -82,6 +87,11 @@ class Handler::Impl {
 
  private:
   Awaitable<Outcome> carry_out(const Command& command, Exchange& exchange);
+  // Commands whose answer is an upload's content.
+  Awaitable<void> handle_read(const Command& command, Exchange& exchange);
+  // Completes and reports an answer that is ready to be sent.
+  Response made_ready(const RequestHead& head, std::string_view id, Response response,
+                      const Error* cause) const;
   // `id` may be empty, `cause` nullptr.
   void report(const RequestHead& head, std::string_view id, const Response& response,
               const Error* cause) const;
@@ -89,6 +99,7 @@ class Handler::Impl {
   HandlerOptions options_;
   HandlerParts parts_;
   protocol::TusV1 protocol_;
+  protocol::Cors cors_;
   core::UploadService service_;
 };
 
@@ -96,11 +107,15 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   const auto& head = exchange.head();
   parts_.metrics->request(protocol::effective_method(head));
   core::log_request(parts_, head);
-  auto planned = protocol_.plan(head);
+  auto planned = cors_.refuses(head)
+                     ? std::unexpected(protocol_.render_error(head, ErrorCode::origin_not_allowed))
+                     : protocol_.plan(head);
   if (!planned) {
-    report(head, "", planned.error(), nullptr);
-    co_await exchange.send_final(std::move(planned.error()));
-    co_return;
+    co_return co_await exchange.send_final(
+        made_ready(head, "", std::move(planned.error()), nullptr));
+  }
+  if (std::holds_alternative<ReadCommand>(*planned)) {
+    co_return co_await handle_read(*planned, exchange);
   }
   if (auto* describe = std::get_if<DescribeCommand>(&*planned)) {
     describe->max_size = options_.live->max_size;
@@ -111,9 +126,35 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   } catch (const std::exception& error) {
     outcome = Outcome(Error(ErrorCode::internal, error.what()));
   }
-  auto response = protocol_.render(head, *planned, outcome);
-  report(head, id_of(*planned, outcome), response, outcome.error ? &*outcome.error : nullptr);
-  co_await exchange.send_final(std::move(response));
+  co_await exchange.send_final(made_ready(head, id_of(*planned, outcome),
+                                          protocol_.render(head, *planned, outcome),
+                                          outcome.error ? &*outcome.error : nullptr));
+}
+
+Awaitable<void> Handler::Impl::handle_read(const Command& command, Exchange& exchange) {
+  const auto& head = exchange.head();
+  const auto& id = std::get<ReadCommand>(command).id;
+  Result<core::Download> opened = core::Download();
+  try {
+    opened = co_await core::open_download(options_, parts_, id, head);
+  } catch (const std::exception& error) {
+    opened = fail(ErrorCode::internal, error.what());
+  }
+  if (!opened) {
+    auto refusal = protocol_.render(head, command, Outcome(opened.error()));
+    co_return co_await exchange.send_final(
+        made_ready(head, id.str(), std::move(refusal), &opened.error()));
+  }
+  auto response = made_ready(head, id.str(), std::move(opened->head), nullptr);
+  if (!opened->content) co_return co_await exchange.send_final(std::move(response));
+  co_await exchange.send_content(std::move(response), *std::move(opened->content));
+}
+
+Response Handler::Impl::made_ready(const RequestHead& head, std::string_view id, Response response,
+                                   const Error* cause) const {
+  cors_.complete(head, response);
+  report(head, id, response, cause);
+  return response;
 }
 
 Awaitable<Outcome> Handler::Impl::carry_out(const Command& command, Exchange& exchange) {

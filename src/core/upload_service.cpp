@@ -3,6 +3,7 @@
 #include "core/caught.h"
 #include "core/id_generator.h"
 #include "core/limited_source.h"
+#include "core/reads.h"
 #include "core/request_log.h"
 
 #include <algorithm>
@@ -480,8 +481,13 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
 
 Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request request) {
   if (!parts_.store->capabilities().terminate) co_return Outcome(Error(ErrorCode::not_implemented));
+  auto may = co_await may_terminate(options_, parts_, command.id);
+  if (!may) co_return Outcome(std::move(may.error()));
   auto held = co_await open_to_end(std::move(command.id));
   if (!held) co_return std::move(held.error());
+  if (!options_.allow_termination_of_finished && held->upload->info().has_all_bytes()) {
+    co_return Outcome(Error(ErrorCode::termination_rejected));  // since that look
+  }
   auto& upload = *held->upload;
   Outcome outcome;
   if (parts_.hooks->wants(HookEvent::pre_terminate)) {

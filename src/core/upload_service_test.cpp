@@ -237,7 +237,7 @@ TEST_F(Service, WhatAStoreCannotDoIsNotOffered) {  // [CREATE-42] [TERM-63] [TER
   const auto path = other.create(5);
   const auto refused = other.request("DELETE", path, {});
   EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(field(refused, "Allow"), "OPTIONS, HEAD, PATCH");
+  EXPECT_EQ(field(refused, "Allow"), "OPTIONS, HEAD, GET, PATCH");
   EXPECT_EQ(other.inspect(path).status, 200);
 }
 

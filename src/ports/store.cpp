@@ -2,6 +2,10 @@
 
 TUS_NAMESPACE_BEGIN
 
+Awaitable<Result<StreamSent>> ReadStream::send_to(int, Deadline) {
+  co_return fail(ErrorCode::not_implemented);
+}
+
 Awaitable<Status> Upload::commit_staged(const Lease&, Deadline) {
   co_return fail(ErrorCode::not_implemented);
 }

@@ -49,8 +49,13 @@ struct TerminateCommand {
   UploadId id;
 };
 
-using Command =
-    std::variant<DescribeCommand, CreateCommand, AppendCommand, InspectCommand, TerminateCommand>;
+struct ReadCommand {
+  ReadCommand() = default;
+  UploadId id;
+};
+
+using Command = std::variant<DescribeCommand, CreateCommand, AppendCommand, InspectCommand,
+                             TerminateCommand, ReadCommand>;
 
 // Small, because coroutines that wait for a stalled client keep room for several of them.
 struct Outcome {

@@ -134,6 +134,11 @@ Plan plan_upload(const RequestHead& head, std::string_view method, UploadId id,
     command.id = std::move(id);
     return command;
   }
+  if (method == "GET" && options.can_download) {
+    ReadCommand command;
+    command.id = std::move(id);
+    return command;
+  }
   if (method == "PATCH") return plan_append(head, std::move(id));
   if (method == "DELETE" && options.can_terminate) {
     TerminateCommand command;

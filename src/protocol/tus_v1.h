@@ -18,6 +18,7 @@ struct TusOptions {
   std::string base_path = "/files/";
   bool can_defer_length = true;
   bool can_terminate = true;
+  bool can_download = true;
 };
 
 class TusV1 {

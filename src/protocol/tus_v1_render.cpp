@@ -1,4 +1,5 @@
 #include "base/ascii.h"
+#include "protocol/conditions.h"
 #include "protocol/header_values.h"
 #include "protocol/metadata.h"
 #include "protocol/route.h"
@@ -63,7 +64,8 @@ std::string allowed_methods(const RequestHead& head, const TusOptions& options) 
     case Resource::collection:
       return "OPTIONS, POST";
     case Resource::upload:
-      return options.can_terminate ? "OPTIONS, HEAD, PATCH, DELETE" : "OPTIONS, HEAD, PATCH";
+      return std::string("OPTIONS, HEAD, ") + (options.can_download ? "GET, " : "") + "PATCH" +
+             (options.can_terminate ? ", DELETE" : "");
     case Resource::none:
       break;
   }
@@ -191,9 +193,16 @@ class Success {
     set_status(200);
     if (!outcome_.upload || outcome_.error) return;
     add_upload(response_.fields, head_, options_, *outcome_.upload);
+    if (options_.can_download && outcome_.upload->finished()) {
+      response_.fields.add("Accept-Ranges", "bytes");
+      response_.fields.add("ETag", entity_tag(*outcome_.upload));
+    }
   }
 
   void operator()(const TerminateCommand&) const { set_status(204); }
+
+  // What goes well is answered with download.h.
+  void operator()(const ReadCommand&) const {}
 
  private:
   void set_status(int status) const {

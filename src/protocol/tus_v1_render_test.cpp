@@ -1,3 +1,4 @@
+#include "protocol/conditions.h"
 #include "protocol/tus_v1.h"
 
 #include <tus/testing/request_text.h>
@@ -38,6 +39,11 @@ std::string render(const std::string& request, const Outcome& outcome, Command c
   EXPECT_EQ(response.error.has_value(), outcome.error.has_value());
   if (response.error) EXPECT_EQ(*response.error, outcome.error->code());
   return text_from_response(response);
+}
+
+// [DL-1]
+std::string can_be_read(const UploadInfo& info) {
+  return "Accept-Ranges: bytes\nETag: " + entity_tag(info) + "\n";
 }
 
 std::string render_create(const Outcome& outcome) {
@@ -144,8 +150,10 @@ TEST(tus_v1_render, a_finishing_upload_has_no_offset) {
 TEST(tus_v1_render, head) {
   const auto ok = "200\n" + common + "Cache-Control: no-store\n";
   EXPECT_EQ(render_inspect(Outcome(upload(0, 10))), ok + "Upload-Offset: 0\nUpload-Length: 10\n");
-  EXPECT_EQ(render_inspect(Outcome(upload(10, 10))), ok + "Upload-Offset: 10\nUpload-Length: 10\n");
-  EXPECT_EQ(render_inspect(Outcome(upload(0, 0))), ok + "Upload-Offset: 0\nUpload-Length: 0\n");
+  EXPECT_EQ(render_inspect(Outcome(upload(10, 10))),
+            ok + "Upload-Offset: 10\nUpload-Length: 10\n" + can_be_read(upload(10, 10)));
+  EXPECT_EQ(render_inspect(Outcome(upload(0, 0))),
+            ok + "Upload-Offset: 0\nUpload-Length: 0\n" + can_be_read(upload(0, 0)));
   EXPECT_EQ(render_inspect(Outcome(upload(7, {}))),
             ok + "Upload-Offset: 7\nUpload-Defer-Length: 1\n");
 }
@@ -169,9 +177,9 @@ TEST(tus_v1_render, head_of_a_final_upload_that_go_made) {
   info.partial_uploads = {"x", "dir/y"};
   const std::string concat =
       "Upload-Concat: final;http://example.org/files/x http://example.org/files/dir/y\n";
-  EXPECT_EQ(
-      render<InspectCommand>("HEAD /files/a\nHost: example.org\n", Outcome(info)),
-      "200\n" + common + "Cache-Control: no-store\nUpload-Offset: 7\nUpload-Length: 7\n" + concat);
+  EXPECT_EQ(render<InspectCommand>("HEAD /files/a\nHost: example.org\n", Outcome(info)),
+            "200\n" + common + "Cache-Control: no-store\nUpload-Offset: 7\nUpload-Length: 7\n" +
+                concat + can_be_read(upload(7, 7)));
   info.offset = 3;  // Go died while it joined them
   EXPECT_EQ(render<InspectCommand>("HEAD /files/a\nHost: example.org\n", Outcome(info)),
             "200\n" + common + "Cache-Control: no-store\nUpload-Length: 7\n" + concat);

@@ -30,6 +30,7 @@ struct Describe {
   }
   std::string operator()(const InspectCommand& c) const { return "inspect " + c.id.str(); }
   std::string operator()(const TerminateCommand& c) const { return "terminate " + c.id.str(); }
+  std::string operator()(const ReadCommand& c) const { return "read " + c.id.str(); }
 };
 
 // What is planned for a request: a command, or the first line of the rejection.
@@ -60,7 +61,7 @@ TEST(tus_v1, versions) {
     EXPECT_EQ(plan("HEAD /files/a\n" + field), "412 ") << value;
   }
   EXPECT_EQ(plan("HEAD /files/a\n"), "inspect a") << "as tusd: downloads and checks ask like this";
-  EXPECT_EQ(plan("GET /files/a\nTus-Resumable: 9\n"), "405 method not allowed");
+  EXPECT_EQ(plan("GET /files/a\nTus-Resumable: 9\n"), "read a");
 }
 
 // [CORE-3] [CORE-5]
@@ -111,10 +112,11 @@ TEST(tus_v1, method_override_that_is_no_method) {
 TEST(tus_v1, methods_that_are_not_there) {
   EXPECT_EQ(plan("BREW /files/\n" + v1), "501 ERR_NOT_IMPLEMENTED");
   EXPECT_EQ(plan("post /files/\n" + v1), "501 ERR_NOT_IMPLEMENTED");
-  for (const char* method : {"PUT", "TRACE", "CONNECT", "GET"}) {
+  for (const char* method : {"PUT", "TRACE", "CONNECT"}) {
     EXPECT_EQ(plan(std::string(method) + " /files/\n" + v1), "405 method not allowed");
     EXPECT_EQ(plan(std::string(method) + " /files/a\n" + v1), "405 method not allowed");
   }
+  EXPECT_EQ(plan("GET /files/\n"), "405 method not allowed");
   EXPECT_EQ(plan("PATCH /files/\n" + v1), "405 method not allowed");
   EXPECT_EQ(plan("DELETE /files/\n" + v1), "405 method not allowed");
   EXPECT_EQ(plan("HEAD /files/\n" + v1), "405 ") << "HEAD never has a body";
@@ -133,8 +135,8 @@ TEST(tus_v1, a_405_tells_what_is_allowed) {
   };
   EXPECT_EQ(allow("PUT /files/\n", true), "OPTIONS, POST");
   EXPECT_EQ(allow("PUT /files\n", true), "OPTIONS, POST");
-  EXPECT_EQ(allow("PUT /files/a\n", true), "OPTIONS, HEAD, PATCH, DELETE");
-  EXPECT_EQ(allow("DELETE /files/a\n", false), "OPTIONS, HEAD, PATCH");
+  EXPECT_EQ(allow("PUT /files/a\n", true), "OPTIONS, HEAD, GET, PATCH, DELETE");
+  EXPECT_EQ(allow("DELETE /files/a\n", false), "OPTIONS, HEAD, GET, PATCH");
 }
 
 // [HTTP-13]
@@ -251,6 +253,18 @@ TEST(tus_v1, a_415_tells_what_is_accepted) {
   const auto planned = TusV1({}).plan(request_from_text("PATCH /files/a\n" + v1));
   ASSERT_FALSE(planned.has_value());
   EXPECT_EQ(*planned.error().fields.find("Accept-Patch"), "application/offset+octet-stream");
+}
+
+// [DL-1] [DL-14]
+TEST(tus_v1, downloads) {
+  EXPECT_EQ(plan("GET /files/a\n"), "read a");
+  EXPECT_EQ(plan("POST /files/a\nX-HTTP-Method-Override: GET\n"), "read a");
+  EXPECT_EQ(plan("GET /files/a%2fb\n"), "404 ERR_UPLOAD_NOT_FOUND");
+  TusOptions options;
+  options.can_download = false;
+  EXPECT_EQ(plan("GET /files/a\n", options), "405 method not allowed");
+  const auto planned = TusV1(options).plan(request_from_text("GET /files/a\n"));
+  EXPECT_EQ(*planned.error().fields.find("Allow"), "OPTIONS, HEAD, PATCH, DELETE");
 }
 
 // [TERM-64] [TERM-66]

@@ -1,5 +1,6 @@
 #include "server/h1_exchange.h"
 
+#include "server/content_sender.h"
 #include "server/response_writer.h"
 
 #include <cassert>
@@ -19,6 +20,7 @@ H1Body::Setup body_setup(const ParsedHead& parsed) {
 
 H1Exchange::H1Exchange(Connection& connection, Context& context, ParsedHead parsed)
     : connection_(connection),
+      context_(context),
       parsed_(std::move(parsed)),
       body_(connection, context.pipes, context.options.zero_copy, body_setup(parsed_)) {}
 
@@ -33,6 +35,33 @@ Awaitable<void> H1Exchange::send_interim(int status, Fields fields) {
 Awaitable<void> H1Exchange::send_final(Response response) {
   assert(!answered_);
   if (answered_) co_return;
+  if (!co_await answer(std::move(response), std::nullopt)) close_afterwards();
+}
+
+Awaitable<void> H1Exchange::send_content(Response head, Content content) {
+  assert(!answered_);
+  if (answered_) co_return;
+  const bool is_wanted = may_have_body(head.status) && parsed_.head.method != "HEAD";
+  if (!co_await answer(std::move(head), content.length)) co_return close_afterwards();
+  if (!is_wanted) co_return;
+  const auto outcome = co_await tus::server::send_content(connection_, std::move(content),
+                                                          context_.options.zero_copy);
+  if (outcome.failure) log_broken_content(*outcome.failure);
+  if (!outcome.delivered) close_afterwards();
+}
+
+void H1Exchange::log_broken_content(const Error& cause) const {
+  context_.logger->log(LogLevel::error, "DownloadBroken",
+                       {{"error", describe(cause.code()).code},
+                        {"cause", cause.detail()},
+                        {"method", parsed_.head.method},
+                        {"path", parsed_.head.target},
+                        {"remote", parsed_.head.remote_address},
+                        {"requestId", parsed_.head.request_id}});
+}
+
+// From here on nobody waits for this request any more, also when a stop comes while content is on its way.
+Awaitable<bool> H1Exchange::answer(Response response, std::optional<std::uint64_t> content_length) {
   answered_ = true;
   if (connection_.loop().stopping()) connection_.loop().request_answered();
   rest_ = body_.rest();
@@ -41,12 +70,13 @@ Awaitable<void> H1Exchange::send_final(Response response) {
   const ResponseContext context{.date = connection_.loop().date(),
                                 .to_head = parsed_.head.method == "HEAD",
                                 .close = closes(),
-                                .confirm_keep_alive = parsed_.http_1_0 && !closes()};
+                                .confirm_keep_alive = parsed_.http_1_0 && !closes(),
+                                .content_length = content_length};
   auto& out = connection_.loop().send_buffer();
   out.clear();
   write_head(out, response, context);
   const std::string_view body = sends_body(response, context) ? response.body : std::string_view();
-  if (!co_await connection_.send(out, body)) close_afterwards();
+  co_return co_await connection_.send(out, body);
 }
 
 }  // namespace tus::server

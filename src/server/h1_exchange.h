@@ -8,6 +8,9 @@
 
 #include <tus/exchange.h>
 
+#include <cstdint>
+#include <optional>
+
 namespace tus::server {
 
 class H1Exchange final : public Exchange {
@@ -22,6 +25,7 @@ class H1Exchange final : public Exchange {
   const Fields& trailers() const noexcept override { return body_.trailers(); }
   Awaitable<void> send_interim(int status, Fields fields) override;
   Awaitable<void> send_final(Response response) override;
+  Awaitable<void> send_content(Response head, Content content) override;
   bool peer_gone() const noexcept override { return connection_.gone(); }
 
   bool answered() const noexcept { return answered_; }
@@ -32,7 +36,12 @@ class H1Exchange final : public Exchange {
   H1Body::Rest rest() const noexcept { return rest_; }
 
  private:
+  // False when the client does not take it.
+  Awaitable<bool> answer(Response response, std::optional<std::uint64_t> content_length);
+  void log_broken_content(const Error& cause) const;
+
   Connection& connection_;
+  Context& context_;
   ParsedHead parsed_;
   H1Body body_;
   bool answered_ = false;

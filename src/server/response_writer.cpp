@@ -68,9 +68,10 @@ void write_head(std::string& out, const Response& response, const ResponseContex
   out += context.date;
   out += "\r\n";
   // A HEAD answer without a body of its own says nothing about the length that GET would have.
-  if (may_have_body(response.status) && !(context.to_head && response.body.empty())) {
+  const bool tells_length = context.content_length || !context.to_head || !response.body.empty();
+  if (may_have_body(response.status) && tells_length) {
     out += "Content-Length: ";
-    append_number(out, response.body.size());
+    append_number(out, context.content_length.value_or(response.body.size()));
     out += "\r\n";
   }
   if (context.close) {

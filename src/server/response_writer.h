@@ -5,16 +5,19 @@
 
 #include <tus/message.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace tus::server {
 
 struct ResponseContext {
-  std::string_view date;            // IMF-fixdate
-  bool to_head = false;             // the request was HEAD: no body goes out
-  bool close = false;               // the connection ends after this response
-  bool confirm_keep_alive = false;  // HTTP/1.0 clients close unless told otherwise
+  std::string_view date;                        // IMF-fixdate
+  bool to_head = false;                         // the request was HEAD: no body goes out
+  bool close = false;                           // the connection ends after this response
+  bool confirm_keep_alive = false;              // HTTP/1.0 clients close unless told otherwise
+  std::optional<std::uint64_t> content_length;  // of a body that is not in the response
 };
 
 bool may_have_body(int status) noexcept;

@@ -152,7 +152,7 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
   logger->log(LogLevel::debug, "TestServerStarts", {{"error", shortage.message()}});
   server_ = std::make_unique<server::Server>(options.http, loops_.executors(), logger, nullptr);
   for (const char* path : {"/files/", "/pull/", "/early/", "/part/", "/full/", "/big/", "/throw/",
-                           "/silent/", "/interim/", "/late/"}) {
+                           "/silent/", "/interim/", "/late/", "/content/"}) {
     server_->mount(path, [this](Exchange& exchange) { return handle(exchange); });
   }
   server_->mount_plain("/metrics", [](const RequestHead&) {
@@ -223,6 +223,9 @@ Awaitable<void> TestServer::handle(Exchange& exchange) {
     fields.add("Upload-Offset", "7");
     co_await exchange.send_interim(104, std::move(fields));
     co_return co_await receive(exchange, true, "");
+  }
+  if (target.starts_with("/content")) {
+    co_return co_await exchange.send_content(Response(200), content_(target));
   }
   if (target.starts_with("/late")) exchange.body().interrupt(BodyState::interrupted);
   Response response(200);

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -68,6 +69,7 @@ enum class SocketKind : std::uint8_t { tcp, unix_file };
 //   /big/N            answers with N bytes
 //   /late/...         interrupts its body, which has none, and answers at once
 //   /throw, /silent   fail
+//   /content/...      answers with what set_content() makes
 class TestServer {
  public:
   struct Options {
@@ -83,6 +85,10 @@ class TestServer {
   std::uint16_t port() const noexcept { return port_; }
   RawClient connect() const;
   Records& records() noexcept { return records_; }
+  // Before the first request.
+  void set_content(std::function<Content(std::string_view target)> make) {
+    content_ = std::move(make);
+  }
   server::Server& server() noexcept { return *server_; }
 
   // Until all connections but `left` have ended; false after 10 seconds.
@@ -105,6 +111,7 @@ class TestServer {
   EventLoops loops_;
   std::shared_ptr<BlockingPool> pool_ = make_blocking_pool(4);
   Records records_;
+  std::function<Content(std::string_view)> content_;
   std::unique_ptr<server::Server> server_;
   std::uint16_t port_ = 0;
   bool stopped_ = false;

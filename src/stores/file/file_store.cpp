@@ -3,9 +3,9 @@
 #include "async/run_blocking.h"
 #include "stores/file/create.h"
 #include "stores/file/file_upload.h"
+#include "stores/file/read_stream.h"
 #include "stores/file/scan.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace tus::file_store {
@@ -13,30 +13,6 @@ namespace tus::file_store {
 namespace {
 
 constexpr std::size_t page_size = 4096;
-
-class FileReadStream final : public ReadStream {
- public:
-  FileReadStream(Context& context, Fd data, ByteRange range)
-      : context_(context), data_(std::move(data)), at_(range.first), left_(range.count) {}
-
-  Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline) override {
-    auto wanted = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_)));
-    if (wanted.empty()) co_return 0;
-    auto job = [&](std::span<std::byte>) { return context_.io.read(data_.get(), at_, wanted); };
-    auto done = co_await run_blocking(*context_.pool, job);
-    if (done) {
-      at_ += *done;
-      left_ -= *done;
-    }
-    co_return done;
-  }
-
- private:
-  Context& context_;
-  Fd data_;
-  std::uint64_t at_;
-  std::uint64_t left_;
-};
 
 }  // namespace
 
@@ -118,14 +94,10 @@ Awaitable<Result<UploadInfo>> FileStore::inspect(UploadId id, Deadline) {
 
 Awaitable<Result<std::unique_ptr<ReadStream>>> FileStore::read(UploadId id, ByteRange range,
                                                                Deadline) {
-  auto job = [&](std::span<std::byte> scratch) -> Result<Fd> {
-    auto file = context_->records.read(id, scratch);
-    if (!file) return fail(file.error());
-    return context_->records.open_data(*file, O_RDONLY);
+  auto job = [&](std::span<std::byte> scratch) {
+    return context_->checked(open_read_stream(*context_, id, range, scratch));
   };
-  auto data = co_await run_blocking(*context_->pool, job);
-  if (!data) co_return fail(data.error());
-  co_return std::make_unique<FileReadStream>(*context_, *std::move(data), range);
+  co_return co_await run_blocking(*context_->pool, job);
 }
 
 Awaitable<Result<ListPage>> FileStore::list(std::string cursor, Deadline) {

@@ -111,6 +111,9 @@ class FaultyCalls final : public Syscalls {
     then("pwrite");
     return done;
   }
+  ssize_t sendfile(int socket, int fd, off_t* at, std::size_t count) override {
+    return fails("sendfile", false) ? -1 : Syscalls::sendfile(socket, fd, at, count);
+  }
   int fstatat(int dir, const char* path, struct stat* result, int flags) override {
     if (fails("fstatat", false)) return -1;
     auto done = Syscalls::fstatat(dir, path, result, flags);

@@ -1,6 +1,7 @@
 #include "stores/file/syscalls.h"
 
 #include <cstdio>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 namespace tus::file_store {
@@ -15,6 +16,10 @@ ssize_t Syscalls::pread(int fd, void* into, std::size_t count, off_t at) {
 
 ssize_t Syscalls::pwrite(int fd, const void* from, std::size_t count, off_t at) {
   return ::pwrite(fd, from, count, at);
+}
+
+ssize_t Syscalls::sendfile(int socket, int fd, off_t* at, std::size_t count) {
+  return ::sendfile(socket, fd, at, count);
 }
 
 int Syscalls::fstatat(int dir, const char* path, struct stat* result, int flags) {

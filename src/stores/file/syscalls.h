@@ -16,6 +16,7 @@ class Syscalls {
   virtual int openat(int dir, const char* path, int flags, mode_t mode);
   virtual ssize_t pread(int fd, void* into, std::size_t count, off_t at);
   virtual ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at);
+  virtual ssize_t sendfile(int socket, int fd, off_t* at, std::size_t count);
   virtual int fstatat(int dir, const char* path, struct stat* result, int flags);
   virtual int close(int fd);
   virtual int ftruncate(int fd, off_t size);

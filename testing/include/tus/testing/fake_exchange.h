@@ -21,8 +21,12 @@ class FakeExchange final : public Exchange {
   const Fields& trailers() const noexcept override { return trailers_; }
   Awaitable<void> send_interim(int status, Fields fields) override;
   Awaitable<void> send_final(Response response) override;
+  // The content becomes the body; what a stream that fails has given until then, and no more.
+  Awaitable<void> send_content(Response head, Content content) override;
   bool peer_gone() const noexcept override { return peer_gone_; }
 
+  // Whether content that was announced did not come.
+  bool content_broke() const noexcept { return content_broke_; }
   void set_peer_gone() noexcept { peer_gone_ = true; }
 
   const std::vector<Response>& interim() const noexcept { return interim_; }
@@ -36,6 +40,7 @@ class FakeExchange final : public Exchange {
   std::vector<Response> interim_;
   std::optional<Response> final_;
   bool peer_gone_ = false;
+  bool content_broke_ = false;
 };
 
 }  // namespace testing
