@@ -1,5 +1,7 @@
 // Any request head: planning and answering it must neither crash nor let through what would break a
 // response, a path or a file name.
+#include "protocol/cors.h"
+#include "protocol/download.h"
 #include "protocol/header_values.h"
 #include "protocol/metadata.h"
 #include "protocol/tus_v1.h"
@@ -73,12 +75,29 @@ UploadInfo upload_of(const Command& command) {
   return upload;
 }
 
+// Any metadata, range and condition.
+void check_download(const RequestHead& head) {
+  UploadInfo upload;
+  upload.id = *UploadId::parse("a");
+  upload.length = upload.offset = 10;
+  if (const auto* raw = head.fields.find("Upload-Metadata")) {
+    upload.metadata = protocol::parse_metadata(*raw);
+  }
+  auto answer = protocol::answer_download(head, upload, std::chrono::sys_seconds());
+  if (answer.content) {
+    require(answer.content->first <= 10 && answer.content->count <= 10 - answer.content->first);
+  }
+  protocol::Cors(CorsOptions()).complete(head, answer.head);
+  check_response(answer.head);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string text(size, '\0');
   for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(data[i]);
   const auto head = head_from(text);
+  check_download(head);
   const protocol::TusV1 tus((protocol::TusOptions()));
   const auto command = tus.plan(head);
   if (!command) {

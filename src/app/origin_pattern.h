@@ -6,7 +6,6 @@
 #include <expected>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace tus::app {
 
@@ -20,7 +19,7 @@ class OriginPattern {
   bool matches(std::string_view origin) const noexcept;
 
  private:
-  explicit OriginPattern(boost::regex regex) : regex_(std::move(regex)) {}
+  explicit OriginPattern(const boost::regex& regex) : regex_(regex) {}
   boost::regex regex_;
 };
 

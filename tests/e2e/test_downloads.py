@@ -12,7 +12,7 @@ from wire import TUS, Closed
 
 MIB = 1 << 20
 READERS = 1000
-KIB_LIMIT = 24
+KIB_LIMIT = 12
 RATE_LIMIT = 0.85
 RUNS = 5
 ATTEMPTS = 3
