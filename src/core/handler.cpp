@@ -7,6 +7,7 @@
 #include <tus/handler.h>
 
 #include <exception>
+#include <expected>
 #include <stdexcept>
 #include <utility>
 
@@ -87,8 +88,12 @@ class Handler::Impl {
 
  private:
   Awaitable<Outcome> carry_out(const Command& command, Exchange& exchange);
+  // Coroutines of their own: what they need is not kept for every upload that is stalled in carry_out().
+  Awaitable<void> refuse(Response refusal, Exchange& exchange) const;
+  Awaitable<void> tell(const Command& command, const Outcome& outcome, Exchange& exchange) const;
   // Commands whose answer is an upload's content.
   Awaitable<void> handle_read(const Command& command, Exchange& exchange);
+  std::expected<Command, Response> plan(const RequestHead& head) const;
   // Completes and reports an answer that is ready to be sent.
   Response made_ready(const RequestHead& head, std::string_view id, Response response,
                       const Error* cause) const;
@@ -107,18 +112,13 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   const auto& head = exchange.head();
   parts_.metrics->request(protocol::effective_method(head));
   core::log_request(parts_, head);
-  auto planned = cors_.refuses(head)
-                     ? std::unexpected(protocol_.render_error(head, ErrorCode::origin_not_allowed))
-                     : protocol_.plan(head);
-  if (!planned) {
-    co_return co_await exchange.send_final(
-        made_ready(head, "", std::move(planned.error()), nullptr));
+  auto planned = plan(head);
+  if (!planned) co_return co_await refuse(std::move(planned.error()), exchange);
+  if (auto* describe = std::get_if<DescribeCommand>(&*planned)) {
+    describe->max_size = options_.live->max_size;
   }
   if (std::holds_alternative<ReadCommand>(*planned)) {
     co_return co_await handle_read(*planned, exchange);
-  }
-  if (auto* describe = std::get_if<DescribeCommand>(&*planned)) {
-    describe->max_size = options_.live->max_size;
   }
   Outcome outcome;
   try {
@@ -126,9 +126,25 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   } catch (const std::exception& error) {
     outcome = Outcome(Error(ErrorCode::internal, error.what()));
   }
-  co_await exchange.send_final(made_ready(head, id_of(*planned, outcome),
-                                          protocol_.render(head, *planned, outcome),
-                                          outcome.error ? &*outcome.error : nullptr));
+  co_await tell(*planned, outcome, exchange);
+}
+
+std::expected<Command, Response> Handler::Impl::plan(const RequestHead& head) const {
+  if (!cors_.refuses(head)) return protocol_.plan(head);
+  return std::unexpected(protocol_.render_error(head, ErrorCode::origin_not_allowed));
+}
+
+Awaitable<void> Handler::Impl::refuse(Response refusal, Exchange& exchange) const {
+  co_await exchange.send_final(made_ready(exchange.head(), "", std::move(refusal), nullptr));
+}
+
+Awaitable<void> Handler::Impl::tell(const Command& command, const Outcome& outcome,
+                                    Exchange& exchange) const {
+  const auto& head = exchange.head();
+  auto response =
+      made_ready(head, id_of(command, outcome), protocol_.render(head, command, outcome),
+                 outcome.error ? &*outcome.error : nullptr);
+  co_await exchange.send_final(std::move(response));
 }
 
 Awaitable<void> Handler::Impl::handle_read(const Command& command, Exchange& exchange) {
