@@ -39,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(again->info.raw_concat == file->info.raw_concat);
   require(again->info.finish == file->info.finish);
   require(again->pending_start == file->pending_start);
+  require(again->info.join_pending == file->info.join_pending);
   require(again->durable.has_value() == file->durable.has_value());
   require(file_store::counted_size(*again, 100, "boot") ==
           file_store::counted_size(*file, 100, "boot"));

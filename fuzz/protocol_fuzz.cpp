@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace {
@@ -55,6 +57,14 @@ void check_response(const Response& response) {
   }
 }
 
+// What was understood is written in one way only.
+void check_demand(const RequestHead& head, const std::optional<ChecksumDemand>& demand) {
+  if (!demand || !demand->known) return;
+  const auto& digest = demand->known->digest;
+  require(digest.size() == protocol::digest_size(demand->known->algorithm));
+  require(head.fields.find("Upload-Checksum")->ends_with(" " + protocol::encode_base64(digest)));
+}
+
 UploadInfo upload_of(const Command& command) {
   UploadInfo upload;
   upload.id = *UploadId::parse("a");
@@ -64,6 +74,10 @@ UploadInfo upload_of(const Command& command) {
     upload.metadata = create->metadata;
     const auto again = protocol::parse_metadata(protocol::format_metadata(create->metadata));
     require(again.size() <= create->metadata.size());
+    require(!create->is_partial || create->parts.empty());
+    for (const auto& part : create->parts) require(UploadId::parse(part.str()).has_value());
+    upload.raw_concat = create->raw_concat;
+    upload.is_final = upload.join_pending = !create->parts.empty();
   }
   if (const auto* append = std::get_if<AppendCommand>(&command)) {
     require(UploadId::parse(append->id.str()).has_value());
@@ -98,11 +112,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(data[i]);
   const auto head = head_from(text);
   check_download(head);
-  const protocol::TusV1 tus((protocol::TusOptions()));
+  protocol::TusOptions options;
+  options.can_check = true;
+  options.can_concatenate = true;
+  const protocol::TusV1 tus(std::move(options));
   const auto command = tus.plan(head);
   if (!command) {
     check_response(command.error());
     return 0;
+  }
+  if (const auto* create = std::get_if<CreateCommand>(&*command)) {
+    check_demand(head, create->checksum);
+  }
+  if (const auto* append = std::get_if<AppendCommand>(&*command)) {
+    check_demand(head, append->checksum);
   }
   const Outcome outcome(upload_of(*command));
   check_response(tus.render(head, *command, outcome));

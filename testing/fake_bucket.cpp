@@ -246,6 +246,17 @@ void FakeBucket::revive() {
   requests_left_.reset();
 }
 
+Awaitable<Result<std::vector<UploadId>>> FakeBucket::ids_of_joins() {
+  co_await travel();
+  std::lock_guard lock(mutex_);
+  if (auto admitted = admit_locked(); !admitted) co_return fail(admitted.error());
+  std::vector<UploadId> ids;
+  for (const auto& [id, record] : records_) {
+    if (record.info.join_pending && !record.going) ids.push_back(id);
+  }
+  co_return ids;
+}
+
 std::uint64_t FakeBucket::bytes_locked() const {
   std::uint64_t sum = 0;
   for (const auto& [key, rest] : rests_) sum += rest.bytes.size();

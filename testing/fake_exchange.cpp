@@ -17,6 +17,11 @@ FakeExchange::FakeExchange(RequestHead head, BodyScript script)
   head_.has_body = script.announced ? *script.announced > 0 : !nothing_comes;
 }
 
+const Fields& FakeExchange::trailers() const noexcept {
+  static const Fields nothing;
+  return body_.state() == BodyState::complete ? trailers_ : nothing;
+}
+
 Awaitable<void> FakeExchange::send_interim(int status, Fields fields) {
   Response response(status);
   response.fields = std::move(fields);

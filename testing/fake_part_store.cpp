@@ -24,6 +24,15 @@ struct Seen {
   bool has_object = false;  // completed
 };
 
+// Where a join is. What is written of it lies in parts that do not count yet.
+struct JoinRun {
+  std::size_t part = 0;  // of the upload's list
+  std::uint64_t at = 0;  // in it
+  std::size_t written = 0;
+  std::uint64_t size = 0;
+  std::string buffer;
+};
+
 // One look; what was read may be of several moments.
 Awaitable<Result<Seen>> look_once(FakeBucket& bucket, UploadId id) {
   auto record = co_await bucket.get_record(id);
@@ -42,9 +51,10 @@ Awaitable<Result<Seen>> look_once(FakeBucket& bucket, UploadId id) {
   if (!object) co_return fail(object.error());
   if (*object) {
     seen.has_object = true;
-    info.offset = **object;
+    info.offset = info.join_pending ? 0 : **object;
     co_return seen;
   }
+  if (info.join_pending) co_return seen;
   auto pending = seen.record.pending_parts;
   for (auto size : *sizes) {
     if (pending && seen.parts == *pending) break;
@@ -91,6 +101,11 @@ class PartUpload final : public Upload {
   Awaitable<Status> set_finish_state(const Lease& lease, FinishState state, Deadline) override;
   Awaitable<Status> finish(const Lease& lease, Deadline deadline) override;
   Awaitable<Status> terminate(const Lease& lease, Deadline) override;
+  void set_digest(UploadDigest digest) override { seen_.record.info.digest = std::move(digest); }
+  Awaitable<Status> save_digest(const Lease& lease, Deadline) override {
+    co_return co_await put(lease, seen_.record);
+  }
+  Awaitable<Result<Joined>> concatenate(const Lease& lease, Deadline deadline) override;
 
   // Drops what an append that was never committed has left.
   Awaitable<Status> roll_back(const Lease& lease);
@@ -113,11 +128,15 @@ class PartUpload final : public Upload {
   Awaitable<Status> begin(const Lease& lease, Run& run);
   Awaitable<void> write_parts(const Lease& lease, Run& run);
   Awaitable<void> write_rest(const Lease& lease, Run& run);
+  Awaitable<Result<Joined>> join_some(const Lease& lease, Deadline deadline);
+  Awaitable<Status> join_piece(const Lease& lease);
+  Awaitable<Result<Joined>> show_joined(const Lease& lease, Deadline deadline);
 
   std::shared_ptr<FakeBucket> bucket_;
   std::size_t part_size_;
   Seen seen_;
   std::optional<Run> staged_;  // awaits commit
+  std::optional<JoinRun> join_;
 };
 
 // Under S3 a look at the lease is all there is; the record's token stands for a conditional request.
@@ -316,6 +335,80 @@ Awaitable<Status> PartUpload::terminate(const Lease& lease, Deadline) {
   co_return co_await bucket_->delete_record(info().id);
 }
 
+Awaitable<Result<Joined>> PartUpload::concatenate(const Lease& lease, Deadline deadline) {
+  if (!info().join_pending) co_return Joined::wholly;
+  auto joined = co_await join_some(lease, deadline);
+  if (!joined) {
+    join_.reset();
+    (void)co_await bucket_->delete_parts_from(info().id, 1, lease.token());
+  }
+  co_return joined;
+}
+
+Awaitable<Result<Joined>> PartUpload::join_some(const Lease& lease, Deadline deadline) {
+  auto may = co_await may_write(lease);
+  if (!may) co_return fail(may.error());
+  if (!join_) {
+    // What another object, or process, has left is not gone on with; but it may have come to the end.
+    auto object = co_await bucket_->object_size(info().id);
+    if (!object) co_return fail(object.error());
+    if (*object) co_return co_await show_joined(lease, deadline);
+    (void)co_await bucket_->delete_parts_from(info().id, 1, lease.token());
+    join_.emplace();
+  }
+  while (join_->part < info().partial_uploads.size()) {
+    if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+    auto done = co_await join_piece(lease);
+    if (!done) co_return fail(done.error());
+    if (deadline.passed(std::chrono::steady_clock::now())) co_return Joined::partly;
+  }
+  if (join_->size != info().length) co_return fail(ErrorCode::upload_damaged);
+  if (!join_->buffer.empty() || join_->written == 0) {
+    auto put =
+        co_await bucket_->put_part(info().id, ++join_->written, join_->buffer, lease.token());
+    if (!put) co_return fail(put.error());
+  }
+  auto whole = co_await bucket_->complete(info().id, lease.token(), deadline);
+  if (!whole) co_return fail(whole.error());
+  co_return co_await show_joined(lease, deadline);
+}
+
+Awaitable<Status> PartUpload::join_piece(const Lease& lease) {
+  auto& join = *join_;
+  auto id = UploadId::parse(info().partial_uploads[join.part]);
+  if (!id) co_return fail(ErrorCode::upload_gone);
+  auto piece = co_await bucket_->get_object(*id, join.at, part_size_);
+  if (!piece) {
+    bool gone = piece.error() == ErrorCode::upload_not_found;
+    co_return fail(gone ? Error(ErrorCode::upload_gone) : piece.error());
+  }
+  join.at += piece->size();
+  join.size += piece->size();
+  if (piece->empty()) {
+    ++join.part;
+    join.at = 0;
+  }
+  join.buffer += *piece;
+  if (join.buffer.size() < part_size_) co_return Status();
+  auto bytes = join.buffer.substr(0, part_size_);
+  join.buffer.erase(0, part_size_);
+  co_return co_await bucket_->put_part(info().id, ++join.written, std::move(bytes), lease.token());
+}
+
+Awaitable<Result<Joined>> PartUpload::show_joined(const Lease& lease, Deadline) {
+  auto object = co_await bucket_->object_size(info().id);
+  if (!object) co_return fail(object.error());
+  if (*object != info().length) co_return fail(ErrorCode::upload_damaged);
+  auto record = seen_.record;
+  record.info.join_pending = false;
+  record.info.offset = **object;
+  auto shown = co_await put(lease, std::move(record));
+  if (!shown) co_return fail(shown.error());
+  join_.reset();
+  seen_.has_object = true;
+  co_return Joined::wholly;
+}
+
 // The first bytes of a new upload, as the append of a body that is already here.
 Awaitable<Status> PartUpload::keep_first(const Lease& lease, std::string first) {
   Run run;
@@ -356,6 +449,8 @@ class PartStore final : public Store {
   StoreCapabilities capabilities() const noexcept override {
     StoreCapabilities can;
     can.staged_append = true;
+    can.keeps_digest = true;
+    can.concatenate = true;
     return can;
   }
 
@@ -369,6 +464,9 @@ class PartStore final : public Store {
                                                       Deadline) override;
   Awaitable<Result<ListPage>> list(std::string cursor, Deadline) override;
 
+  Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline) override {
+    co_return co_await bucket_->ids_of_joins();
+  }
   Awaitable<Result<StoreUsage>> usage(Deadline) override {
     co_return StoreUsage{bucket_->bytes(), bucket_->uploads()};
   }
@@ -388,7 +486,10 @@ Record record_of(UploadDraft draft, std::uint64_t token) {
   info.raw_metadata = std::move(draft.raw_metadata);
   info.metadata = std::move(draft.metadata);
   info.raw_concat = std::move(draft.raw_concat);
+  info.digest = std::move(draft.digest);
   info.is_partial = draft.is_partial;
+  info.is_final = info.join_pending = !draft.partial_uploads.empty();
+  info.partial_uploads = std::move(draft.partial_uploads);
   info.storage = std::move(draft.storage);
   info.storage["Type"] = "fakepartstore";
   info.finish = draft.finish;

@@ -207,9 +207,10 @@ int add_store_contract(const std::string& name, MakeStoreBackend make) {
     body(*backend);
   };
   int count = 0;
-  for (auto tests : {store_basic_tests(), store_append_tests(), store_state_tests(),
-                     store_lease_tests(), store_shortage_tests(), store_restart_tests(),
-                     store_gone_tests(), store_load_tests(), store_look_tests()}) {
+  for (auto tests :
+       {store_basic_tests(), store_append_tests(), store_state_tests(), store_lease_tests(),
+        store_shortage_tests(), store_restart_tests(), store_gone_tests(), store_load_tests(),
+        store_look_tests(), store_join_tests()}) {
     count += add_contract<StoreBackend>("store_contract_" + name, tests, run_one, __FILE__);
   }
   return count;

@@ -34,6 +34,7 @@ std::span<const StoreTest> store_restart_tests();
 std::span<const StoreTest> store_gone_tests();
 std::span<const StoreTest> store_load_tests();
 std::span<const StoreTest> store_look_tests();
+std::span<const StoreTest> store_join_tests();
 
 // From here on with a new store over what is stored. One that forgets goes on as it is: that it does
 // forget is a test of its own.

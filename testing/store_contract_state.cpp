@@ -74,6 +74,21 @@ void keeps_staged_bytes_out_through_other_changes(StoreBackend& backend) {
   expect_stored(backend, "a", "hello you");
 }
 
+// [STORE-9] What comes between the bytes and their commit, when an append declares the length too.
+void changes_while_bytes_are_staged(StoreBackend& backend) {
+  if (!backend.store().capabilities().staged_append) return;
+  auto upload = create(backend.store(), draft_of("a", std::nullopt), "hello");
+  append_staged(*upload, " you");
+  expect_ok(run(upload->set_finish_state(FakeLease(), FinishState::pending, never)));
+  expect_ok(run(upload->declare_length(FakeLease(), 9, never)));
+  EXPECT_EQ(upload->info().offset, 5u);
+  EXPECT_EQ(inspect(backend.store(), "a")->offset, 5u);
+  expect_ok(run(upload->commit_staged(FakeLease(), never)));
+  EXPECT_EQ(upload->info().length, 9u);
+  restart(backend);
+  expect_stored(backend, "a", "hello you");
+}
+
 void stages_again_after_a_rollback(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
   auto upload = create(backend.store(), draft_of("a", 100));
@@ -134,6 +149,47 @@ void commits_nothing_where_nothing_is_staged(StoreBackend& backend) {
   EXPECT_EQ(upload->info().offset, 11u);
   restart(backend);
   expect_stored(backend, "a", "hello world");
+}
+
+// [DIGEST-7] The texts of the service come back, with any change of the record, and not before one.
+void keeps_a_digest(StoreBackend& backend) {
+  if (!backend.store().capabilities().keeps_digest) return;
+  auto draft = draft_of("a", 9);
+  draft.finish = FinishState::pending;
+  draft.digest.state = "of nothing";
+  auto upload = create(backend.store(), std::move(draft), "hello");
+  upload.reset();
+  restart(backend);
+  EXPECT_EQ(inspect(backend.store(), "a")->digest.state, "of nothing");
+
+  upload = open(backend.store(), "a");
+  EXPECT_EQ(upload->info().digest.state, "of nothing");
+  const auto set = [&upload](const char* repr, const char* state) {
+    UploadDigest digest;
+    digest.repr = repr;
+    digest.state = state;
+    upload->set_digest(std::move(digest));
+  };
+  set("", "saved");
+  EXPECT_EQ(upload->info().digest.state, "saved");
+  expect_ok(run(upload->save_digest(FakeLease(), never)));
+  restart(backend);
+  EXPECT_EQ(inspect(backend.store(), "a")->digest.state, "saved");
+
+  upload = open(backend.store(), "a");
+  append_staged(*upload, " you");
+  set("", "committed");
+  expect_ok(run(upload->commit_staged(FakeLease(), never)));
+  upload.reset();
+  restart(backend);
+  EXPECT_EQ(inspect(backend.store(), "a")->digest.state, "committed");
+
+  upload = open(backend.store(), "a");
+  set("sha-256=:AAAA:", "");
+  expect_ok(run(upload->finish_and_record(FakeLease(), never)));
+  restart(backend);
+  EXPECT_EQ(inspect(backend.store(), "a")->digest.repr, "sha-256=:AAAA:");
+  EXPECT_EQ(inspect(backend.store(), "a")->digest.state, "");
 }
 
 // [STORE-10]
@@ -273,9 +329,11 @@ constexpr StoreTest state_tests[] = {
     {"rolls_staged_bytes_back", rolls_staged_bytes_back},
     {"forgets_staged_bytes_in_a_crash", forgets_staged_bytes_in_a_crash},
     {"keeps_staged_bytes_out_through_other_changes", keeps_staged_bytes_out_through_other_changes},
+    {"changes_while_bytes_are_staged", changes_while_bytes_are_staged},
     {"stages_again_after_a_rollback", stages_again_after_a_rollback},
     {"commits_only_what_was_staged_last", commits_only_what_was_staged_last},
     {"commits_nothing_where_nothing_is_staged", commits_nothing_where_nothing_is_staged},
+    {"keeps_a_digest", keeps_a_digest},
     {"declares_a_length_later", declares_a_length_later},
     {"remembers_the_finish_state", remembers_the_finish_state},
     {"finishes_as_often_as_asked", finishes_as_often_as_asked},

@@ -45,8 +45,12 @@ enum class ErrorCode : std::uint8_t {
   modify_final,
   invalid_concat,
   concatenation_unsupported,
-  checksum_unsupported,  // ours: never ignore a checksum that a client relies on
+  checksum_unsupported,            // ours: never ignore a checksum that a client relies on
+  checksum_algorithm_unsupported,  // ours
+  invalid_checksum,                // ours: malformed, or announced and not sent
+  checksum_mismatch,               // ours: the bytes are not those that the client has sent
   upload_not_finished,
+  part_gone,  // ours: a part of a final upload went before it was joined
   upload_rejected,
   upload_stopped,
   termination_rejected,

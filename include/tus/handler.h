@@ -12,6 +12,7 @@
 #include <tus/logger.h>
 #include <tus/metrics_sink.h>
 #include <tus/store.h>
+#include <tus/upload_digest.h>
 
 #include <chrono>
 #include <cstdint>
@@ -26,12 +27,16 @@ struct HandlerOptions {
 
   std::string base_path = "/files/";  // path under which uploads live; begins and ends with '/'
   std::uint64_t max_size = 0;         // bytes; 0: no limit
+  // Made while the bytes come, and told as Repr-Digest. Bytes are then never moved without being looked at.
+  WholeDigest digest = WholeDigest::none;
   std::chrono::milliseconds acquire_lock_timeout{20'000};
   std::chrono::milliseconds store_timeout{60'000};  // one store call other than append
   std::chrono::milliseconds finish_wait{15'000};    // how long a request waits for the finish
   std::chrono::milliseconds finish_retry_delay{
-      1'000};                     // doubles with every failure, up to 5 minutes
-  unsigned finish_attempts = 20;  // then the upload is abandoned, visibly
+      1'000};                        // doubles with every failure, up to 5 minutes
+  unsigned finish_attempts = 20;     // then the upload is abandoned, visibly
+  bool concatenation = true;         // parallel uploads are joined, where the store can do that
+  bool remove_joined_parts = false;  // once a final upload is finished
   bool allow_download = true;
   bool allow_termination = true;
   bool allow_termination_of_finished = true;

@@ -24,6 +24,7 @@ struct StoreCapabilities {
   bool defer_length = true;
   bool concatenate = false;
   bool staged_append = false;
+  bool keeps_digest = false;  // set_digest() and save_digest() do what they say
   // False where finish() has nothing to do (no fsync, no multipart upload to complete): then a finished
   // upload can be told from offset == length alone and needs no record.
   bool needs_finish = true;
@@ -44,6 +45,9 @@ struct AppendRequest {
 };
 
 class Upload;
+
+// How far a call of Upload::concatenate() has come.
+enum class Joined : std::uint8_t { partly, wholly };
 
 struct AppendOutcome {
   AppendOutcome() = default;
@@ -140,12 +144,23 @@ class TUS_EXPORT Upload {
   // finish() and set_finish_state(finished) in one go, where nothing has to happen between the two.
   virtual Awaitable<Status> finish_and_record(const Lease& lease, Deadline deadline);
 
+  // The digest that goes with the next change of the upload's record, and into info(). Costs nothing by
+  // itself: a process that ends before forgets it.
+  virtual void set_digest(UploadDigest digest);
+  // Writes it down, if nothing else has.
+  virtual Awaitable<Status> save_digest(const Lease& lease, Deadline deadline);
+
   virtual Awaitable<Status> terminate(const Lease& lease, Deadline deadline) = 0;
 
-  // Fills this upload, which has none of its bytes yet, with those of `parts` in order. Resumable: a
-  // second call after a crash goes on or starts over, and no reader ever sees a short result.
-  virtual Awaitable<Status> concatenate(const Lease& lease, std::vector<UploadId> parts,
-                                        Deadline deadline);
+  // Fills this upload, whose join is pending and whose length is known, with the bytes of its
+  // partial_uploads in order. Stops soon after the deadline and says `partly`; the next call goes on,
+  // also on another object, after a failure and after a restart (there it may start over). Nobody sees
+  // any of the bytes before all of them are there: the call that ends with `wholly` has made them as safe
+  // as finish() would, and then recorded that the join is not pending any more. The caller sees to it
+  // that the parts are complete and stay. Errors: upload_gone (a part is not there), upload_damaged (the
+  // parts have another length together), no_space (what was copied takes no space any more),
+  // store_unavailable, lease_lost.
+  virtual Awaitable<Result<Joined>> concatenate(const Lease& lease, Deadline deadline);
 };
 
 // All calls may be made from any executor, concurrently for different uploads.
@@ -183,6 +198,9 @@ class TUS_EXPORT Store {
   // Pages through all uploads; `cursor` is empty at first. Uploads that come or go meanwhile may or may
   // not be seen.
   virtual Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) = 0;
+  // The final uploads whose join is pending, cheaply: it is asked often, and there are few. May also name
+  // some whose join has just ended. One that is created is named before create() returns.
+  virtual Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline);
   virtual Awaitable<Result<StoreUsage>> usage(Deadline deadline) = 0;
   // Whether uploads can be written now; the error says why not.
   virtual Awaitable<Status> health(Deadline deadline) = 0;

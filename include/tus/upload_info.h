@@ -1,6 +1,7 @@
 // What is known about an upload, in any store and for any protocol.
 #pragma once
 
+#include <tus/upload_digest.h>
 #include <tus/upload_id.h>
 
 #include <chrono>
@@ -38,8 +39,11 @@ struct UploadInfo {
   std::map<std::string, std::string>
       storage;  // where the bytes are; keys as tusd's (Type, Path, ...)
   FinishState finish = FinishState::derived;
+  UploadDigest digest;
+  // A final upload whose parts are not in it yet. Its offset is 0 until all of them are.
+  bool join_pending = false;
 
-  bool has_all_bytes() const noexcept { return length && *length == offset; }
+  bool has_all_bytes() const noexcept { return !join_pending && length && *length == offset; }
   bool finished() const noexcept {
     return finish == FinishState::finished || (finish == FinishState::derived && has_all_bytes());
   }
@@ -56,10 +60,13 @@ struct UploadDraft {
   Metadata metadata;
   std::string raw_concat;
   bool is_partial = false;
+  // Not empty: a final upload, whose join is pending from the beginning. Ids of its parts, in order.
+  std::vector<std::string> partial_uploads;
   std::map<std::string, std::string> storage;  // wishes of a hook, e.g. Path
   // derived or pending. `finished` only together with first bytes that complete the upload: the store
   // then makes it as safe as finish() would before create() returns.
   FinishState finish = FinishState::derived;
+  UploadDigest digest;
 };
 
 TUS_NAMESPACE_END

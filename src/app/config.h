@@ -3,6 +3,7 @@
 
 #include <tus/file_store.h>
 #include <tus/http_server.h>
+#include <tus/upload_digest.h>
 
 #include <chrono>
 #include <cstdint>
@@ -26,6 +27,8 @@ struct Config {
   std::string base_path = "/files/";
 
   std::uint64_t max_size = 0;  // bytes; 0: no limit
+  bool disable_concatenation = false;
+  bool concat_remove_parts = false;
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
   LockerKind locker = LockerKind::as_store;
@@ -43,6 +46,7 @@ struct Config {
   std::string cors_allow_headers;
   unsigned cors_max_age = 86400;
   std::string cors_expose_headers;
+  WholeDigest digest = WholeDigest::none;
 
   std::chrono::milliseconds network_timeout{60'000};  // 0: never
   std::chrono::milliseconds acquire_lock_timeout{20'000};

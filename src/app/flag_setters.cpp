@@ -159,6 +159,12 @@ Complaint set_fsync(Config& config, std::string_view text) {
   return choose(config.files.fsync, text, choices);
 }
 
+Complaint set_digest(Config& config, std::string_view text) {
+  constexpr std::array<Choice<WholeDigest>, 2> choices{
+      {{"none", WholeDigest::none}, {"sha256", WholeDigest::sha256}}};
+  return choose(config.digest, text, choices);
+}
+
 Complaint set_zero_copy(Config& config, std::string_view text) {
   constexpr std::array<Choice<ZeroCopy>, 3> choices{
       {{"auto", ZeroCopy::automatic}, {"always", ZeroCopy::always}, {"never", ZeroCopy::never}}};

@@ -29,6 +29,7 @@ Complaint set_directory(Config& config, std::string_view text);
 Complaint set_store(Config& config, std::string_view text);
 Complaint set_locker(Config& config, std::string_view text);
 Complaint set_fsync(Config& config, std::string_view text);
+Complaint set_digest(Config& config, std::string_view text);
 Complaint set_zero_copy(Config& config, std::string_view text);
 Complaint set_log_format(Config& config, std::string_view text);
 

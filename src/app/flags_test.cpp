@@ -200,6 +200,14 @@ TEST(Flags, Cors) {  // [CORS-6]
   EXPECT_NE(complaint({"-cors-max-age=long"}).find("want a number"), std::string::npos);
 }
 
+TEST(Flags, JoiningUploads) {  // [FLAG-5] [CONCAT-92]
+  EXPECT_FALSE(parsed({}).disable_concatenation);
+  EXPECT_FALSE(parsed({}).concat_remove_parts);
+  EXPECT_TRUE(parsed({"-disable-concatenation"}).disable_concatenation);
+  EXPECT_FALSE(parsed({"-disable-concatenation", "false"}).disable_concatenation);
+  EXPECT_TRUE(parsed({"-concat-remove-parts=true"}).concat_remove_parts);
+}
+
 TEST(Flags, ProfilesOfGoAreAcceptedWithAWarning) {  // [FLAG-5]
   const auto config = parsed({"-expose-pprof", "-pprof-path=/p", "-pprof-block-profile-rate=0"});
   ASSERT_EQ(config.warnings.size(), 2u);

@@ -49,13 +49,6 @@ constexpr Flag detail(FlagGroup group, FlagKind kind, std::string_view name, std
           .nothing = standard};
 }
 
-// Switches off what is not there.
-constexpr Flag off_already(FlagGroup group, std::string_view name, std::string_view help) {
-  auto flag = on_off(group, name, "", help);
-  flag.support = already;
-  return flag;
-}
-
 constexpr Flag pprof(FlagKind kind, std::string_view name, std::string_view value,
                      std::string_view standard, std::string_view help) {
   auto flag =
@@ -95,7 +88,6 @@ constexpr std::array rows{
 
     on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
            "speak the IETF's draft of resumable uploads beside tus 1.0"),
-    off_already(protocol, "disable-concatenation", "refuse to join uploads"),
     detail(protocol, FlagKind::duration, "expire-after", "DURATION", "0",
            "remove unfinished uploads by their age",
            "remove unfinished uploads after this time; 0 for never"),

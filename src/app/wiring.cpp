@@ -84,6 +84,9 @@ HandlerOptions handler_options(const Config& config, const Server& server) {
   options.allow_termination = !config.disable_termination;
   options.allow_termination_of_finished = !config.disable_termination_finished;
   options.cors = cors_options(config);
+  options.digest = config.digest;
+  options.concatenation = !config.disable_concatenation;
+  options.remove_joined_parts = config.concat_remove_parts;
   return options;
 }
 
@@ -91,6 +94,7 @@ HttpServerOptions http_options(const Config& config, const Server& server) {
   HttpServerOptions options;
   options.live = server.settings;
   options.zero_copy = config.zero_copy;
+  options.max_header_bytes = 64 * 1024;  // the URLs of a thousand parts in one field
   return options;
 }
 

@@ -53,6 +53,18 @@ constexpr std::array upload_rows{
          .standard = "0",
          .help = "largest upload that is accepted; 0 for no limit",
          .set = set_max_size},
+    Flag{.name = "disable-concatenation",
+         .group = protocol,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "refuse to join uploads",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.disable_concatenation, v); }},
+    Flag{.name = "concat-remove-parts",
+         .group = protocol,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "remove partial uploads once the final upload that was made of them is finished",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.concat_remove_parts, v); }},
     Flag{.name = "finish-attempts",
          .group = protocol,
          .kind = FlagKind::number,
@@ -133,6 +145,17 @@ constexpr std::array cors_rows{
          .help = "more response headers that scripts may read, with commas",
          .set = [](Config& c,
                    std::string_view v) { return set_token_list(c.cors_expose_headers, v); }},
+};
+
+constexpr std::array digest_rows{
+    Flag{.name = "digest",
+         .group = protocol,
+         .kind = FlagKind::choice,
+         .value = "none|sha256",
+         .standard = "none",
+         .help = "make a digest of every upload while its bytes come, and tell it as Repr-Digest; "
+                 "switches zero-copy off",
+         .set = set_digest},
 };
 
 constexpr std::array storage_rows{
@@ -359,8 +382,8 @@ constexpr auto joined(const std::array<Flag, n>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(listening_rows, upload_rows, cors_rows, storage_rows, monitoring_rows,
-                             timeout_rows, performance_rows, other_rows);
+constexpr auto rows = joined(listening_rows, upload_rows, digest_rows, cors_rows, storage_rows,
+                             monitoring_rows, timeout_rows, performance_rows, other_rows);
 
 }  // namespace
 

@@ -14,6 +14,7 @@ namespace tus::core {
 namespace {
 
 constexpr std::chrono::milliseconds longest_retry_delay{300'000};
+constexpr std::chrono::milliseconds join_slice{500};
 
 // Nothing that trying again could change.
 bool is_hopeless(const Error& error) {
@@ -24,11 +25,14 @@ bool is_hopeless(const Error& error) {
 }  // namespace
 
 FinishJobs::FinishJobs(const HandlerOptions& options, const HandlerParts& parts,
-                       asio::any_io_executor executor)
+                       WholeDigests& digests, asio::any_io_executor executor,
+                       std::function<void(const UploadInfo&)> finished)
     : options_(options),
       parts_(parts),
       context_{parts, options},
+      digests_(digests),
       executor_(std::move(executor)),
+      finished_(std::move(finished)),
       group_([&parts](std::exception_ptr) {
         parts.logger->log(LogLevel::error, "FinishJobThrew", {});
       }) {}
@@ -43,6 +47,7 @@ std::shared_ptr<FinishJobs::Job> FinishJobs::start(HeldUpload held, RequestHead 
   auto job = std::make_shared<Job>();
   job->id = held.upload->info().id;
   job->upload = held.upload->info();
+  job->is_final = job->upload.is_final;
   job->result = fail(ErrorCode::upload_finishing);
   // Known before it is busy: who is turned away finds it and joins.
   {
@@ -88,6 +93,7 @@ Awaitable<void> FinishJobs::run(std::shared_ptr<Job> job, HeldUpload held, Reque
   held.upload.reset();
   held.lease.reset();
   end(job);
+  if (job->result) finished_(job->upload);
   if (thrown) std::rethrow_exception(std::move(thrown));
 }
 
@@ -99,7 +105,8 @@ Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const R
     const bool counts = begun >= due;
     if (counts) ++attempts;
     auto result = co_await caught_attempt(job, held, cause);
-    if (result) co_return result;
+    // A join that was told to end has not failed.
+    if (result || result.error() == ErrorCode::upload_finishing) co_return result;
     log_failure(job, cause, result.error(), attempts);
     if (is_hopeless(result.error())) co_return result;
     if (counts && attempts >= options_.finish_attempts &&
@@ -202,6 +209,9 @@ Awaitable<Status> FinishJobs::caught_attempt(Job& job, HeldUpload& held, const R
 
 Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestHead& cause) {
   auto& upload = *held.upload;
+  if (auto joined = co_await join_parts(job, held); !joined) co_return joined;
+  auto digested = co_await digests_.complete(upload, *held.lease);
+  if (!digested) co_return digested;
   const bool ask = parts_.hooks->wants(HookEvent::pre_finish);
   if (ask) {
     auto safe = co_await upload.finish(*held.lease, store_deadline());
@@ -226,6 +236,26 @@ Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestH
   parts_.metrics->upload_finished();
   log_upload(parts_, "UploadFinished", upload.info(), cause);
   co_return done;
+}
+
+// In slices: a stop ends it soon, and so does a DELETE. What was copied stays, and is gone on with.
+Awaitable<Status> FinishJobs::join_parts(Job& job, HeldUpload& held) {
+  auto& upload = *held.upload;
+  while (upload.info().join_pending) {
+    if (has_to_end(job)) co_return fail(ErrorCode::upload_finishing);
+    const auto slice = Deadline::after(parts_.clock->now(), join_slice);
+    auto joined = co_await upload.concatenate(*held.lease, slice);
+    if (!joined) co_return fail(std::move(joined.error()));
+    if (*joined == Joined::wholly && upload.info().join_pending) {
+      co_return fail(ErrorCode::internal, "a join was not recorded");
+    }
+  }
+  co_return Status();
+}
+
+bool FinishJobs::has_to_end(const Job& job) {
+  std::lock_guard lock(mutex_);
+  return closing_ || job.gives_way;
 }
 
 Deadline FinishJobs::store_deadline() const {

@@ -5,11 +5,13 @@
 #include "async/task_group.h"
 #include "core/hook_calls.h"
 #include "core/lease_keeper.h"
+#include "core/whole_digests.h"
 
 #include <tus/handler.h>
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,7 +30,7 @@ struct HeldUpload {
   std::unique_ptr<AppendOutcome> appended;
 };
 
-// One job per upload: make the bytes safe, ask pre-finish, record it as finished. A job that fails is
+// One job per upload: join its parts, if it has any; make the bytes safe, ask pre-finish, record it as finished. A job that fails is
 // tried again with growing delay, whether a client waits or not, and given up visibly in the end. It
 // holds the lease of its upload all the time.
 class FinishJobs {
@@ -36,6 +38,7 @@ class FinishJobs {
   class Job {
    public:
     UploadId id;
+    bool is_final = false;
     Event done;  // what follows is set before, and read only after
     Status result;
     std::shared_ptr<Response> hook_response;
@@ -51,9 +54,12 @@ class FinishJobs {
     bool gives_way = false;
   };
 
-  // `parts` must outlive the jobs.
-  FinishJobs(const HandlerOptions& options, const HandlerParts& parts,
-             asio::any_io_executor executor);
+  // All but the executor must outlive the jobs. `finished` hears of each upload that a job has finished, when its
+  // lease is free again.
+  FinishJobs(
+      const HandlerOptions& options, const HandlerParts& parts, WholeDigests& digests,
+      asio::any_io_executor executor,
+      std::function<void(const UploadInfo&)> finished = [](const UploadInfo&) {});
 
   std::shared_ptr<Job> find(const UploadId& id);
   // Takes the upload over. `cause` is the head of the request that completed it, for hooks.
@@ -82,6 +88,9 @@ class FinishJobs {
   Awaitable<void> run(std::shared_ptr<Job> job, HeldUpload held, RequestHead cause);
   Awaitable<Status> caught_attempt(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<Status> attempt(Job& job, HeldUpload& held, const RequestHead& cause);
+  // The bytes of a final upload, where they are not in it yet.
+  Awaitable<Status> join_parts(Job& job, HeldUpload& held);
+  bool has_to_end(const Job& job);
   Awaitable<Status> try_until_done(Job& job, HeldUpload& held, const RequestHead& cause);
   Awaitable<bool> abandon(const Job& job, HeldUpload& held, const RequestHead& cause,
                           unsigned attempts);
@@ -94,7 +103,9 @@ class FinishJobs {
   const HandlerOptions& options_;
   const HandlerParts& parts_;
   HookContext context_;
+  WholeDigests& digests_;
   asio::any_io_executor executor_;
+  std::function<void(const UploadInfo&)> finished_;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;
   std::unordered_map<UploadId, std::shared_ptr<Job>> jobs_;

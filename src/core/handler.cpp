@@ -67,6 +67,8 @@ protocol::TusOptions protocol_options(const HandlerOptions& options, const Store
   result.can_defer_length = store.capabilities().defer_length;
   result.can_terminate = store.capabilities().terminate && options.allow_termination;
   result.can_download = options.allow_download;
+  result.can_check = store.capabilities().staged_append;
+  result.can_concatenate = store.capabilities().concatenate && options.concatenation;
   return result;
 }
 
@@ -174,7 +176,7 @@ Response Handler::Impl::made_ready(const RequestHead& head, std::string_view id,
 }
 
 Awaitable<Outcome> Handler::Impl::carry_out(const Command& command, Exchange& exchange) {
-  const core::Request request{exchange.head(), exchange.body()};
+  const core::Request request{exchange.head(), exchange.body(), exchange};
   if (auto* append = std::get_if<AppendCommand>(&command)) return service_.append(*append, request);
   if (auto* create = std::get_if<CreateCommand>(&command)) return service_.create(*create, request);
   if (auto* inspect = std::get_if<InspectCommand>(&command))

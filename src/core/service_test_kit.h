@@ -32,10 +32,22 @@ struct FinishFaults {
   Event* gate = nullptr;  // finishes wait for it
   int finishes = 0;       // how often the store was asked
   bool append_throws = false;
+  bool append_loses = false;       // what was taken from the body
   bool record_is_lost = false;     // finished is acknowledged and not recorded
   Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
   std::string inspect_throws_for;  // an id
-  bool can_little = false;         // neither deferred lengths nor terminations
+  int reads = 0;
+  std::uint64_t bytes_read = 0;
+  int digests_saved = 0;
+  int commits = 0;
+  int rollbacks = 0;
+  bool rollback_fails = false;
+  bool commit_answer_is_lost = false;                     // done, and reported as failed
+  Event* join_gate = nullptr;                             // every slice of a join waits for it
+  int join_failures = 0;                                  // the next so many joins fail,
+  ErrorCode join_failure = ErrorCode::store_unavailable;  // so
+  int joins = 0;                                          // slices that the store was asked for
+  bool can_little = false;  // no deferred lengths, terminations, staged appends, joins
 };
 
 class FaultyUpload final : public Upload {
@@ -46,9 +58,29 @@ class FaultyUpload final : public Upload {
   const UploadInfo& info() const noexcept override { return inner_->info(); }
   Awaitable<AppendOutcome> append(const Lease& l, BodySource& s, AppendRequest r,
                                   Deadline d) override {
+    if (faults_->append_loses) {
+      std::byte lost[16];
+      while (s.pull(lost).bytes > 0 || co_await s.wait() == BodyState::open) {
+      }
+      AppendOutcome nothing;
+      nothing.safe_offset = info().offset;
+      nothing.error = Error(ErrorCode::store_unavailable, "told to lose");
+      co_return nothing;
+    }
     auto outcome = co_await inner_->append(l, s, r, d);
     if (faults_->append_throws) throw std::runtime_error("append, told to throw");
     co_return outcome;
+  }
+  Awaitable<Status> commit_staged(const Lease& l, Deadline d) override {
+    ++faults_->commits;
+    auto done = co_await inner_->commit_staged(l, d);
+    if (faults_->commit_answer_is_lost) co_return fail(ErrorCode::store_unavailable, "lost");
+    co_return done;
+  }
+  Awaitable<Status> rollback_staged(const Lease& l, Deadline d) override {
+    ++faults_->rollbacks;
+    if (faults_->rollback_fails) co_return fail(ErrorCode::store_unavailable, "told to fail");
+    co_return co_await inner_->rollback_staged(l, d);
   }
   Awaitable<Status> declare_length(const Lease& l, std::uint64_t n, Deadline d) override {
     return inner_->declare_length(l, n, d);
@@ -57,8 +89,23 @@ class FaultyUpload final : public Upload {
     if (faults_->record_is_lost) co_return Status();
     co_return co_await inner_->set_finish_state(l, s, d);
   }
+  void set_digest(UploadDigest digest) override { inner_->set_digest(std::move(digest)); }
+  Awaitable<Status> save_digest(const Lease& l, Deadline d) override {
+    ++faults_->digests_saved;
+    return inner_->save_digest(l, d);
+  }
   Awaitable<Status> terminate(const Lease& l, Deadline d) override {
     return inner_->terminate(l, d);
+  }
+  // A slice is one look: the memory store is asked with a deadline that has passed.
+  Awaitable<Result<Joined>> concatenate(const Lease& l, Deadline) override {
+    ++faults_->joins;
+    if (faults_->join_gate != nullptr) co_await faults_->join_gate->wait(Deadline::never());
+    if (faults_->join_failures > 0) {
+      --faults_->join_failures;
+      co_return fail(faults_->join_failure, "told to fail");
+    }
+    co_return co_await inner_->concatenate(l, Deadline::at({}));
   }
   Awaitable<Status> finish(const Lease& l, Deadline d) override {
     ++faults_->finishes;
@@ -84,6 +131,7 @@ class FaultyStore final : public Store {
     auto result = inner_->capabilities();
     result.needs_finish = true;
     result.defer_length = result.terminate = !faults->can_little;
+    result.staged_append = result.concatenate = !faults->can_little;
     return result;
   }
   Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
@@ -103,10 +151,15 @@ class FaultyStore final : public Store {
   }
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline deadline) override {
+    ++faults->reads;
+    faults->bytes_read += range.count;
     return inner_->read(std::move(id), range, deadline);
   }
   Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) override {
     return inner_->list(std::move(cursor), deadline);
+  }
+  Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override {
+    return inner_->pending_joins(deadline);
   }
   Awaitable<Result<StoreUsage>> usage(Deadline deadline) override {
     return inner_->usage(deadline);

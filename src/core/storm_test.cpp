@@ -1,6 +1,8 @@
 // Everything at once, on several threads: take-overs, stalled bodies, finishes that fail, restarts. What
 // must hold at every moment is checked at every answer.
 #include "async/event.h"
+#include "digest/hasher.h"
+#include "protocol/header_values.h"
 
 #include <tus/handler.h>
 #include <tus/memory_locker.h>
@@ -140,14 +142,30 @@ BodyScript some_body(std::uint64_t from, std::minstd_rand& random) {
   return body;
 }
 
+// Of what belongs there; every second time the body is something else.
+enum class Checked : std::uint8_t { no, right, wrong };
+
+Checked check_body(Fields& fields, BodyScript& body, std::minstd_rand& random) {
+  if (random() % 3 != 0) return Checked::no;
+  std::string all;
+  for (const auto& piece : body.pieces) all += piece;
+  const auto digest = digest::digest_of(ChecksumAlgorithm::crc32, std::as_bytes(std::span(all)));
+  fields.add("Upload-Checksum", "crc32 " + protocol::encode_base64(digest));
+  if (all.empty() || random() % 2 == 0) return Checked::right;
+  for (auto& piece : body.pieces) piece.assign(piece.size(), '!');
+  return Checked::wrong;
+}
+
 Awaitable<void> write(Handler& handler, Upload& upload, std::minstd_rand& random) {
   const auto floor = upload.told.load();
   auto head = head_of("PATCH", upload.path);
   head.fields.add("Content-Type", "application/offset+octet-stream");
   head.fields.add("Upload-Offset", std::to_string(floor));
-  FakeExchange exchange(std::move(head), some_body(floor, random));
+  auto body = some_body(floor, random);
+  const auto checked = check_body(head.fields, body, random);
+  FakeExchange exchange(std::move(head), std::move(body));
   const auto response = co_await send(handler, exchange);
-  const std::array allowed{204, 409, 423, 503};
+  const std::array allowed{checked == Checked::wrong ? 460 : 204, 409, 423, 503};
   EXPECT_NE(std::ranges::find(allowed, response.status), allowed.end())
       << response.status << response.body;
   check(upload, floor, response);
@@ -215,7 +233,9 @@ struct Storm : ::testing::Test {
   }
 };
 
-TEST_F(Storm, NothingIsTakenBackOrFinishedTwice) {  // [CORE-22] [FIN-4] [LOCK-1]
+TEST_F(Storm,
+       NothingIsTakenBackOrFinishedTwice) {  // [CORE-22] [FIN-4] [LOCK-1] [CHECK-58] [DIGEST-2]
+  options.digest = WholeDigest::sha256;
   for (unsigned round = 0; round < 12; ++round) {
     Handler handler(options, parts, loop(0));
     if (round == 0) create(handler);
@@ -245,6 +265,10 @@ TEST_F(Storm, NothingIsTakenBackOrFinishedTwice) {  // [CORE-22] [FIN-4] [LOCK-1
       have += *n;
     }
     for (std::uint64_t i = 0; i < length; ++i) ASSERT_EQ(bytes[i], byte_at(i)) << i;
+    const auto sha256 =
+        digest::digest_of(ChecksumAlgorithm::sha256, std::as_bytes(std::span(bytes)));
+    EXPECT_EQ(run(parts.store->inspect(*id, Deadline::never()))->digest.repr,
+              "sha-256=:" + protocol::encode_base64(sha256) + ":");
   }
   run(handler.close(in(30s)));
 }

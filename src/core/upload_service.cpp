@@ -1,9 +1,11 @@
 #include "core/upload_service.h"
 
+#include "core/body_checksum.h"
 #include "core/caught.h"
 #include "core/id_generator.h"
 #include "core/limited_source.h"
 #include "core/reads.h"
+#include "core/request_body.h"
 #include "core/request_log.h"
 
 #include <algorithm>
@@ -18,33 +20,6 @@ namespace {
 
 constexpr std::chrono::seconds finishing_retry_after{5};
 
-// The whole body, when all of it has arrived with the head: then one store call makes the upload.
-std::optional<std::span<const std::byte>> whole_body(BodySource& body) {
-  if (body.state() == BodyState::complete) return std::span<const std::byte>();
-  const auto here = body.buffered();
-  if (body.remaining() != here.size()) return std::nullopt;
-  return here;
-}
-
-void take_buffered(BodySource& body, std::size_t count) {
-  std::array<std::byte, 4096> sink;
-  while (count > 0) {
-    const auto taken = body.pull(std::span(sink).first(std::min(count, sink.size()))).bytes;
-    if (taken == 0) return;
-    count -= taken;
-  }
-}
-
-Awaitable<BodyState> expect_nothing(BodySource& body) {
-  LimitedSource nothing(body, 0);
-  std::byte sink{};
-  for (;;) {
-    const auto state = nothing.pull({&sink, 1}).state;
-    if (state != BodyState::open) co_return state;
-    co_await nothing.wait();
-  }
-}
-
 // A body of unknown length that has no room at all. It is read before anything is created or declared: an
 // upload that is complete without it must not be finished by a body that is too long or broken.
 bool must_be_empty(const Request& request, const protocol::LengthAnswer& limit) {
@@ -57,18 +32,6 @@ Outcome finishing_outcome() {
   return outcome;
 }
 
-std::optional<Error> body_error(BodyState state, ErrorCode excess) {
-  if (state == BodyState::limit) return Error(excess);
-  auto code = error_of(state);
-  return code ? std::optional<Error>(*code) : std::nullopt;
-}
-
-Outcome refuse(ErrorCode code, const Upload& upload) {
-  Outcome outcome{Error(code)};
-  outcome.tell(upload.info());
-  return outcome;
-}
-
 }  // namespace
 
 UploadService::UploadService(const HandlerOptions& options, const HandlerParts& parts,
@@ -77,7 +40,10 @@ UploadService::UploadService(const HandlerOptions& options, const HandlerParts& 
       parts_(parts),
       context_{parts, options},
       background_(background),
-      jobs_(options, parts, background),
+      digests_(options, parts),
+      joins_(options, parts),
+      jobs_(options, parts, digests_, background,
+            [this](const UploadInfo& upload) { upload_finished(upload); }),
       recovery_([&parts](std::exception_ptr) {
         parts.logger->log(LogLevel::error, "RecoveryThrew", {});
       }) {}
@@ -90,7 +56,7 @@ Awaitable<void> UploadService::close(Deadline deadline) {
 }
 
 bool UploadService::needs_finish() const {
-  return parts_.store->capabilities().needs_finish || !nobody_asks_at_finish();
+  return parts_.store->capabilities().needs_finish || !nobody_asks_at_finish() || digests_.on();
 }
 
 bool UploadService::nobody_asks_at_finish() const {
@@ -115,6 +81,8 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
   draft.raw_metadata = std::move(command.raw_metadata);
   draft.metadata = std::move(command.metadata);
   draft.raw_concat = std::move(command.raw_concat);
+  draft.is_partial = command.is_partial;
+  for (const auto& part : command.parts) draft.partial_uploads.push_back(part.str());
   draft.finish = needs_finish() ? FinishState::pending : FinishState::derived;
   if (!parts_.hooks->wants(HookEvent::pre_create)) co_return draft;
 
@@ -122,6 +90,8 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
   proposed.length = draft.length;
   proposed.raw_metadata = draft.raw_metadata;
   proposed.metadata = draft.metadata;
+  proposed.is_partial = draft.is_partial;
+  proposed.is_final = !draft.partial_uploads.empty();
   auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
   if (!reply) co_return fail(std::move(reply.error()));
   hook_response = shared(std::move(reply->response));
@@ -137,6 +107,7 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
 }
 
 Awaitable<Outcome> UploadService::create(CreateCommand command, Request request) {
+  if (!command.parts.empty()) co_return co_await create_final(std::move(command), request);
   protocol::LengthQuestion question;
   question.declared_length = command.length;
   question.max_size = options_.live->max_size;
@@ -145,7 +116,8 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
   if (!limit) co_return Outcome(std::move(limit.error()));
 
   const bool with_content = command.with_content;
-  if (with_content && must_be_empty(request, *limit)) {
+  const bool is_nothing = command.checksum && limit->allowance == 0;
+  if (with_content && (is_nothing || must_be_empty(request, *limit))) {
     auto broken = body_error(co_await expect_nothing(request.body), limit->excess);
     if (broken) co_return Outcome(std::move(*broken));
   }
@@ -158,11 +130,22 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
   }
   std::optional<std::span<const std::byte>> first = std::span<const std::byte>();
   if (with_content) first = whole_body(request.body);
+  std::optional<ErrorCode> wrong;
+  if (command.checksum && first) {
+    wrong = wrong_checksum(*command.checksum, *first, request.exchange.trailers());
+    // The upload is created all the same and the content is not taken, unless there is none to be waited for.
+    if (wrong && command.length == 0) co_return Outcome(Error(*wrong));
+    if (wrong) first = std::span<const std::byte>();
+  }
   auto held = co_await create_held(std::move(*draft), request, first);
   if (!held) co_return Outcome(std::move(held.error()));
 
   Outcome outcome;
-  if (!first) {
+  if (wrong) {
+    outcome = refuse(*wrong, *held->upload);
+  } else if (!first && command.checksum) {
+    outcome = co_await receive_checked(std::move(*held), request, *limit, *command.checksum);
+  } else if (!first) {
     outcome = co_await receive(std::move(*held), request, *limit);
   } else {
     take_buffered(request.body, first->size());
@@ -188,11 +171,13 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   const bool id_is_known_elsewhere = !draft.id.empty();
   if (!id_is_known_elsewhere) draft.id = random_upload_id();
   const auto bytes = first.value_or(std::span<const std::byte>());
-  bool awaits_finish = draft.finish == FinishState::pending && draft.length == bytes.size();
+  bool awaits_finish = draft.finish == FinishState::pending && draft.length == bytes.size() &&
+                       draft.partial_uploads.empty();
   if (awaits_finish && nobody_asks_at_finish()) {
     draft.finish = FinishState::finished;
     awaits_finish = false;
   }
+  digests_.start(draft, bytes);
   // Recovery, and who hears of the creation, see an upload that awaits its finish before we start it.
   if (first && !id_is_known_elsewhere && !awaits_finish) {
     held.lease = std::make_unique<FreshLease>();
@@ -207,6 +192,9 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   announced.raw_metadata = draft.raw_metadata;
   announced.metadata = draft.metadata;
   announced.storage = draft.storage;
+  announced.is_partial = draft.is_partial;
+  announced.is_final = !draft.partial_uploads.empty();
+  announced.partial_uploads = draft.partial_uploads;
   auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, request.head);
   if (!ticket) co_return fail(std::move(ticket.error()));
   auto upload =
@@ -225,8 +213,14 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
 // ---- append
 
 Awaitable<Outcome> UploadService::append(AppendCommand command, Request request) {
+  // Nobody waits for a join in order to be refused.
+  const auto joining = jobs_.find(command.id);
+  if (joining && joining->is_final) co_return Outcome(Error(ErrorCode::modify_final));
+  if (is_checked_already(command.checksum, request)) command.checksum.reset();
   std::optional<EarlyAppend> early;
-  if (request.head.content_length && !request.body.buffered().empty()) {
+  // The digest has to be found before bytes are taken.
+  if (!command.checksum && !digests_.on() && request.head.content_length &&
+      !request.body.buffered().empty()) {
     early.emplace(request.body, plain_append_check(command, request.head));
   }
   auto opened = co_await open_settled(command.id, request.head, early ? &*early : nullptr);
@@ -256,11 +250,16 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   auto limit = protocol::check_length(question);
   if (!limit) co_return refuse(limit.error().code(), *held.upload);
 
-  if (info.finished()) co_return co_await append_to_finished(std::move(held), request);
+  if (info.finished()) {
+    co_return co_await append_to_finished(std::move(held), request, std::move(command.checksum));
+  }
   if (must_be_empty(request, *limit)) {
     const Receiving receiving(held.keeper, request.body);
     const auto broken = body_error(co_await expect_nothing(request.body), limit->excess);
     if (broken) co_return refuse(broken->code(), *held.upload);
+  }
+  if (command.checksum) {
+    co_return co_await receive_checked(std::move(held), request, *limit, *command.checksum);
   }
   auto ready = co_await prepare(held, *limit);
   if (!ready) co_return Outcome(std::move(ready.error()));
@@ -288,10 +287,15 @@ AppendCheck UploadService::plain_append_check(const AppendCommand& command,
   };
 }
 
-Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request) {
+Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request,
+                                                     std::optional<ChecksumDemand> demand) {
   // Nothing will be written, so a body that stalls must not keep others waiting.
   held.lease.reset();
   const auto state = co_await expect_nothing(request.body);
+  if (state == BodyState::complete && demand) {
+    const auto wrong = wrong_checksum(*demand, {}, request.exchange.trailers());
+    if (wrong) co_return refuse(*wrong, *held.upload);
+  }
   if (state == BodyState::complete) co_return Outcome(held.upload->info());
   co_return refuse(error_of(state).value_or(ErrorCode::internal), *held.upload);
 }
@@ -347,8 +351,7 @@ Awaitable<AppendOutcome> UploadService::move_body(HeldUpload& held, Request requ
   BodySource& source = limited ? static_cast<BodySource&>(*limited) : request.body;
   const Receiving receiving(held.keeper, request.body);
   const AppendRequest at(held.upload->info().offset);
-  // No deadline: a slow body that keeps moving may take hours; the source ends when it stalls.
-  co_return co_await held.upload->append(*held.lease, source, at, Deadline::never());
+  co_return co_await digests_.append(*held.upload, *held.lease, source, at);
 }
 
 // ---- finish
@@ -358,6 +361,7 @@ Awaitable<Outcome> UploadService::complete(HeldUpload held, const RequestHead& h
   if (!info.finished()) co_return co_await start_finish(std::move(held), head);
   parts_.metrics->upload_finished();
   log_upload(parts_, "UploadFinished", info, head);
+  upload_finished(info);
   co_return Outcome(info);
 }
 
@@ -465,16 +469,19 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
       if (info->finish == FinishState::abandoned) {
         co_return Outcome(Error(ErrorCode::upload_finish_failed));
       }
+      if (info->join_pending) co_return co_await inspect_join(std::move(*info), request.head);
       if (!info->finishing()) co_return Outcome(std::move(*info));
     }
   }
   // Somebody writes, or a finish is due: the offset is only true once they are done.
   auto held = co_await open_settled(std::move(command.id), request.head, nullptr);
   if (!held) co_return std::move(held.error());
-  const auto& info = held->upload->info();
+  UploadInfo info = held->upload->info();
   if (info.finish == FinishState::abandoned)
     co_return Outcome(Error(ErrorCode::upload_finish_failed));
-  co_return Outcome(info);
+  if (!info.join_pending) co_return Outcome(std::move(info));
+  *held = HeldUpload();
+  co_return co_await inspect_join(std::move(info), request.head);
 }
 
 // ---- terminate
@@ -489,6 +496,8 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
     co_return Outcome(Error(ErrorCode::termination_rejected));  // since that look
   }
   auto& upload = *held->upload;
+  may = co_await may_end(upload.info());
+  if (!may) co_return Outcome(std::move(may.error()));
   Outcome outcome;
   if (parts_.hooks->wants(HookEvent::pre_terminate)) {
     held->keeper->become_busy();
@@ -501,23 +510,15 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
       co_return outcome;
     }
   }
-  auto ticket =
-      co_await promise_hook(context_, HookEvent::post_terminate, upload.info(), request.head);
-  if (!ticket) co_return Outcome(std::move(ticket.error()));
-  auto gone = co_await upload.terminate(*held->lease, store_deadline());
-  if (!gone) {
-    withdraw(context_, std::move(*ticket));
-    co_return Outcome(std::move(gone.error()));
-  }
-  happened(context_, std::move(*ticket));
-  parts_.metrics->upload_terminated();
-  log_upload(parts_, "UploadTerminated", upload.info(), request.head);
+  auto ended = co_await end_upload(*held, request.head);
+  if (!ended) co_return Outcome(std::move(ended.error()));
   co_return outcome;
 }
 
 // ---- after a restart
 
 void UploadService::start_recovery() {
+  if (can_join()) recovery_.spawn(background_, recover_joins());
   if (needs_finish()) recovery_.spawn(background_, recover());
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "core/finish_jobs.h"
+#include "core/hashing_source.h"
+#include "core/joins.h"
 #include "protocol/command.h"
 #include "protocol/limits.h"
 
@@ -14,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace tus::core {
 
@@ -21,6 +24,7 @@ namespace tus::core {
 struct Request {
   const RequestHead& head;
   BodySource& body;
+  const Exchange& exchange;
 };
 
 // Calls may come from any executor, concurrently.
@@ -61,19 +65,49 @@ class UploadService {
                                                              const EarlyAppend* early);
   Awaitable<std::expected<HeldUpload, Outcome>> open_to_end(UploadId id);
   Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
-  Awaitable<Outcome> append_to_finished(HeldUpload held, Request request);
+  Awaitable<Outcome> append_to_finished(HeldUpload held, Request request,
+                                        std::optional<ChecksumDemand> demand);
   AppendCheck plain_append_check(const AppendCommand& command, const RequestHead& head) const;
   Awaitable<Outcome> receive(HeldUpload held, Request request, protocol::LengthAnswer limit);
   Awaitable<Outcome> received(HeldUpload held, Request request, AppendOutcome moved,
                               ErrorCode excess);
   Awaitable<AppendOutcome> move_body(HeldUpload& held, Request request,
                                      std::optional<std::uint64_t> allowance);
+  // In checked_append.cpp.
+  static bool is_checked_already(const std::optional<ChecksumDemand>& demand, Request request);
+  Awaitable<Outcome> receive_checked(HeldUpload held, Request request, protocol::LengthAnswer limit,
+                                     ChecksumDemand demand);
+  Awaitable<std::optional<Error>> take_checked(HeldUpload& held, Request request,
+                                               protocol::LengthAnswer limit, ChecksumDemand demand);
+  Awaitable<AppendOutcome> stage_body(HeldUpload& held, Request request,
+                                      std::optional<std::uint64_t> allowance,
+                                      ByteObserver& observer);
   Awaitable<Outcome> complete(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> start_finish(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> join(std::shared_ptr<FinishJobs::Job> job);
+  // Makes an upload go that is held, and tells who wants to know.
+  Awaitable<Status> end_upload(HeldUpload& held, const RequestHead& head);
   Awaitable<void> recover();
   Awaitable<void> try_left_over(UploadId id);
   Awaitable<void> finish_left_over(UploadId id);
+
+  // In service_joins.cpp.
+  enum class Wait : std::uint8_t { no, yes };
+  Awaitable<Outcome> create_final(CreateCommand command, Request request);
+  Awaitable<Outcome> make_final(UploadDraft draft, Request request);
+  Awaitable<Outcome> start_join(HeldUpload held, Survey survey, RequestHead head);
+  Awaitable<Outcome> inspect_join(UploadInfo info, const RequestHead& head);
+  // Any thread: starts what waits for it, or is due behind it.
+  void upload_finished(const UploadInfo& info);
+  bool can_join() const;
+  Awaitable<void> start_joins_of(UploadId part);
+  Awaitable<void> try_join(UploadId id, Wait wait);
+  Awaitable<Status> join_if_ready(UploadId id, Wait wait);
+  Awaitable<void> recover_joins();
+  // Error: upload_locked, for a part that a join needs.
+  Awaitable<Status> may_end(const UploadInfo& info);
+  Awaitable<void> remove_parts(UploadInfo final_upload);
+  void log_join_problem(std::string_view event, std::string_view id, const Error& error) const;
 
   bool needs_finish() const;
   bool nobody_asks_at_finish() const;
@@ -84,8 +118,10 @@ class UploadService {
   const HandlerParts& parts_;
   HookContext context_;
   asio::any_io_executor background_;
+  WholeDigests digests_;
+  Joins joins_;
   FinishJobs jobs_;
-  TaskGroup recovery_;
+  TaskGroup recovery_;  // and what else is done for no request
 };
 
 }  // namespace tus::core

@@ -20,8 +20,18 @@ Awaitable<Status> Upload::finish_and_record(const Lease& lease, Deadline deadlin
   co_return co_await set_finish_state(lease, FinishState::finished, deadline);
 }
 
-Awaitable<Status> Upload::concatenate(const Lease&, std::vector<UploadId>, Deadline) {
+void Upload::set_digest(UploadDigest) {}
+
+Awaitable<Status> Upload::save_digest(const Lease&, Deadline) {
   co_return fail(ErrorCode::not_implemented);
+}
+
+Awaitable<Result<Joined>> Upload::concatenate(const Lease&, Deadline) {
+  co_return fail(ErrorCode::not_implemented);
+}
+
+Awaitable<Result<std::vector<UploadId>>> Store::pending_joins(Deadline) {
+  co_return std::vector<UploadId>();
 }
 
 Awaitable<Result<OpenedUpload>> Store::open_and_append(UploadId id, const Lease& lease,

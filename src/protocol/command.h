@@ -1,6 +1,8 @@
 // What any upload protocol asks for and what comes of it: the seam between protocols and the service.
 #pragma once
 
+#include "protocol/checksum.h"
+
 #include <tus/error.h>
 #include <tus/message.h>
 #include <tus/upload_info.h>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 TUS_NAMESPACE_BEGIN
 
@@ -28,7 +31,10 @@ struct CreateCommand {
   std::string raw_metadata;
   Metadata metadata;
   std::string raw_concat;
-  bool with_content = false;  // the request's body is the beginning of the upload
+  bool is_partial = false;
+  std::vector<UploadId> parts;  // of a final upload, in order; it has no length of its own
+  bool with_content = false;    // the request's body is the beginning of the upload
+  std::optional<ChecksumDemand> checksum;  // only with content
 };
 
 struct AppendCommand {
@@ -37,6 +43,7 @@ struct AppendCommand {
   UploadId id;
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> declared_length;  // sent with this request for a deferred upload
+  std::optional<ChecksumDemand> checksum;
 };
 
 struct InspectCommand {

@@ -1,6 +1,7 @@
 #include "protocol/tus_v1.h"
 
 #include "base/ascii.h"
+#include "protocol/concat.h"
 #include "protocol/header_values.h"
 #include "protocol/metadata.h"
 #include "protocol/route.h"
@@ -42,21 +43,14 @@ bool is_ambiguous(const RequestHead& head) {
       singletons, [&head](std::string_view name) { return head.fields.count(name) > 1; });
 }
 
-// Announced for the end of the body counts as brought.
-bool brings_checksum(const RequestHead& head) {
-  if (has(head, "Upload-Checksum")) return true;
-  for (const auto& field : head.fields) {
-    if (!base::equals_ignoring_case(field.name, "Trailer")) continue;
-    std::string_view names = field.value;
-    while (!names.empty()) {
-      const auto end = std::min(names.find(','), names.size());
-      if (base::equals_ignoring_case(base::trim(names.substr(0, end)), "Upload-Checksum")) {
-        return true;
-      }
-      names.remove_prefix(std::min(end + 1, names.size()));
-    }
-  }
-  return false;
+// What the body has to be, where that can be looked at.
+std::expected<std::optional<ChecksumDemand>, ErrorCode> demanded_checksum(
+    const RequestHead& head, const TusOptions& options) {
+  auto demand = checksum_of(head);
+  // To ignore one would take bytes that the client relies on having checked.
+  const bool brought = !demand || *demand;
+  if (brought && !options.can_check) return reject(ErrorCode::checksum_unsupported);
+  return demand;
 }
 
 // Clients of downloads and health checks send HEAD and GET without a version; a wrong one is an error.
@@ -94,25 +88,55 @@ std::expected<std::optional<std::uint64_t>, ErrorCode> new_length(const RequestH
   return count;
 }
 
+// Neither partial nor final where the header is not there.
+std::expected<Concat, ErrorCode> plan_concat(const RequestHead& head, const TusOptions& options) {
+  const auto* sent = head.fields.find("Upload-Concat");
+  if (sent == nullptr) return Concat();
+  if (!options.can_concatenate) return reject(ErrorCode::concatenation_unsupported);
+  auto concat = parse_concat(*sent, options.base_path);
+  if (!concat) return reject(ErrorCode::invalid_concat);
+  if (concat->is_partial) return *std::move(concat);
+  // The parts say how long it is, and bring all of its bytes.
+  if (has(head, "Upload-Length") || has(head, "Upload-Defer-Length")) {
+    return reject(ErrorCode::invalid_upload_length);
+  }
+  const bool empty = !head.has_body || head.content_length == 0;
+  if (has_content_type(head) && !empty) return reject(ErrorCode::modify_final);
+  return *std::move(concat);
+}
+
 Plan plan_create(const RequestHead& head, const TusOptions& options) {
   // To ignore one of these would create another upload than the client asked for.
-  if (has(head, "Upload-Concat")) return reject(ErrorCode::concatenation_unsupported);
-  if (brings_checksum(head)) return reject(ErrorCode::checksum_unsupported);
-  const auto length = new_length(head, options);
-  if (!length) return reject(length.error());
+  auto concat = plan_concat(head, options);
+  if (!concat) return reject(concat.error());
+  auto checksum = demanded_checksum(head, options);
+  if (!checksum) return reject(checksum.error());
+  // A checksum speaks of content, and this would be none.
+  if (*checksum && (!has_content_type(head) || !concat->parts.empty())) {
+    return reject(ErrorCode::invalid_content_type);
+  }
 
   CreateCommand command;
-  command.length = *length;
+  command.is_partial = concat->is_partial;
+  command.parts = std::move(concat->parts);
+  if (command.parts.empty()) {
+    const auto length = new_length(head, options);
+    if (!length) return reject(length.error());
+    command.length = *length;
+  }
+  command.raw_concat = joined(head.fields, "Upload-Concat");
   command.raw_metadata = joined(head.fields, "Upload-Metadata");
   command.metadata = parse_metadata(command.raw_metadata);
   // Many stacks force a body or a type on every POST; such a body is not the upload's.
-  command.with_content = has_content_type(head);
+  command.with_content = has_content_type(head) && command.parts.empty();
+  command.checksum = std::move(*checksum);
   return command;
 }
 
-Plan plan_append(const RequestHead& head, UploadId id) {
+Plan plan_append(const RequestHead& head, UploadId id, const TusOptions& options) {
   if (!has_content_type(head)) return reject(ErrorCode::invalid_content_type);
-  if (brings_checksum(head)) return reject(ErrorCode::checksum_unsupported);
+  auto checksum = demanded_checksum(head, options);
+  if (!checksum) return reject(checksum.error());
   const auto* sent_offset = head.fields.find("Upload-Offset");
   const auto offset = sent_offset != nullptr ? parse_count(*sent_offset) : std::nullopt;
   if (!offset) return reject(ErrorCode::invalid_offset);
@@ -120,6 +144,7 @@ Plan plan_append(const RequestHead& head, UploadId id) {
   AppendCommand command;
   command.id = std::move(id);
   command.offset = *offset;
+  command.checksum = std::move(*checksum);
   if (const auto* length = head.fields.find("Upload-Length")) {
     command.declared_length = parse_count(*length);
     if (!command.declared_length) return reject(ErrorCode::invalid_upload_length);
@@ -139,7 +164,7 @@ Plan plan_upload(const RequestHead& head, std::string_view method, UploadId id,
     command.id = std::move(id);
     return command;
   }
-  if (method == "PATCH") return plan_append(head, std::move(id));
+  if (method == "PATCH") return plan_append(head, std::move(id), options);
   if (method == "DELETE" && options.can_terminate) {
     TerminateCommand command;
     command.id = std::move(id);
@@ -174,7 +199,9 @@ Plan plan_command(const RequestHead& head, const TusOptions& options) {
 std::string list_extensions(const TusOptions& options) {
   std::string list = "creation,creation-with-upload";
   if (options.can_terminate) list += ",termination";
+  if (options.can_concatenate) list += ",concatenation,concatenation-unfinished";
   if (options.can_defer_length) list += ",creation-defer-length";
+  if (options.can_check) list += ",checksum,checksum-trailer";
   return list;
 }
 

@@ -19,6 +19,8 @@ struct TusOptions {
   bool can_defer_length = true;
   bool can_terminate = true;
   bool can_download = true;
+  bool can_check = false;  // appends of which nothing counts before their checksum matches
+  bool can_concatenate = false;
 };
 
 class TusV1 {

@@ -1,4 +1,5 @@
 #include "base/ascii.h"
+#include "protocol/checksum.h"
 #include "protocol/conditions.h"
 #include "protocol/header_values.h"
 #include "protocol/metadata.h"
@@ -108,8 +109,12 @@ void add_upload(Fields& fields, const RequestHead& head, const TusOptions& optio
   }
   if (upload.length) {
     fields.add("Upload-Length", std::to_string(*upload.length));
-  } else {
+  } else if (!upload.is_final) {
     fields.add("Upload-Defer-Length", "1");
+  }
+  const auto& digest = upload.digest.repr;
+  if (upload.finished() && !digest.empty() && is_field_value(digest)) {
+    fields.add("Repr-Digest", digest);
   }
   if (auto metadata = metadata_of(upload); !metadata.empty()) {
     fields.add("Upload-Metadata", std::move(metadata));
@@ -117,6 +122,10 @@ void add_upload(Fields& fields, const RequestHead& head, const TusOptions& optio
   if (auto concat = concat_of(head, options, upload); !concat.empty() && is_field_value(concat)) {
     fields.add("Upload-Concat", std::move(concat));
   }
+}
+
+void add_checksum_algorithms(Fields& fields) {
+  fields.add("Tus-Checksum-Algorithm", std::string(checksum_algorithms()));
 }
 
 // A hook answers with a status of 0, an empty body or no fields where ours are to stay.
@@ -153,6 +162,7 @@ Response failure(const RequestHead& head, const TusOptions& options, ErrorCode c
   if (code == ErrorCode::invalid_content_type) {
     fields.add("Accept-Patch", "application/offset+octet-stream");
   }
+  if (code == ErrorCode::checksum_algorithm_unsupported) add_checksum_algorithms(fields);
   if (!retry_after) retry_after = default_retry_after(description.status);
   if (retry_after) fields.add("Retry-After", std::to_string(retry_after->count()));
   return response;
@@ -172,6 +182,7 @@ class Success {
   void operator()(const DescribeCommand& command) const {
     response_.fields.add("Tus-Version", "1.0.0");
     response_.fields.add("Tus-Extension", extensions_);
+    if (options_.can_check) add_checksum_algorithms(response_.fields);
     if (command.max_size > 0) {
       response_.fields.add("Tus-Max-Size", std::to_string(command.max_size));
     }

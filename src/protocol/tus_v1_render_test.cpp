@@ -77,6 +77,21 @@ TEST(tus_v1_render, options) {
                 "Tus-Max-Size: 10\n");
 }
 
+// [CHECK-55] [CHECK-58]
+TEST(tus_v1_render, checksums) {
+  TusOptions options;
+  options.can_check = true;
+  const std::string algorithms = "Tus-Checksum-Algorithm: sha1,md5,sha256,sha512,crc32,crc32c\n";
+  const auto described = render("OPTIONS /files/\n", Outcome(), DescribeCommand(), options);
+  EXPECT_NE(described.find(algorithms), std::string::npos) << described;
+  EXPECT_NE(described.find(",checksum,checksum-trailer\n"), std::string::npos) << described;
+  UploadInfo upload;
+  upload.offset = 7;
+  const auto mismatch = render_append(failed(ErrorCode::checksum_mismatch, upload));
+  EXPECT_TRUE(mismatch.starts_with("460\n")) << mismatch;
+  EXPECT_NE(mismatch.find("Upload-Offset: 7\n"), std::string::npos) << mismatch;
+}
+
 // [CREATE-31]
 TEST(tus_v1_render, a_creation_names_the_upload) {
   EXPECT_EQ(render<CreateCommand>("POST /files/\n", Outcome(upload(0, 5))),

@@ -19,14 +19,20 @@ std::string optional_text(const std::optional<std::uint64_t>& value) {
   return value ? std::to_string(*value) : "-";
 }
 
+std::string demand_text(const std::optional<ChecksumDemand>& demand) {
+  if (!demand) return "";
+  return demand->known ? " checked" : " checked by trailer";
+}
+
 struct Describe {
   std::string operator()(const DescribeCommand&) const { return "describe"; }
   std::string operator()(const CreateCommand& c) const {
-    return "create " + optional_text(c.length) + (c.with_content ? " content" : "");
+    return "create " + optional_text(c.length) + (c.with_content ? " content" : "") +
+           demand_text(c.checksum);
   }
   std::string operator()(const AppendCommand& c) const {
     return "append " + c.id.str() + " " + std::to_string(c.offset) + " " +
-           optional_text(c.declared_length);
+           optional_text(c.declared_length) + demand_text(c.checksum);
   }
   std::string operator()(const InspectCommand& c) const { return "inspect " + c.id.str(); }
   std::string operator()(const TerminateCommand& c) const { return "terminate " + c.id.str(); }
@@ -227,6 +233,29 @@ TEST(tus_v1, extensions_that_are_not_there_are_refused) {
             "400 ERR_CHECKSUM_UNSUPPORTED");
 }
 
+// [CHECK-57] [CHECK-58] [CHECK-59] [CHECK-61] [CHECK-62]
+TEST(tus_v1, checksums) {
+  TusOptions options;
+  options.can_check = true;
+  const std::string sha1 = "Upload-Checksum: sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=\n";
+  const std::string patch = "PATCH /files/a\n" + v1 + octets + "Upload-Offset: 0\n";
+  const std::string post = octets + "Upload-Length: 5\n";
+  EXPECT_EQ(plan(patch + sha1, options), "append a 0 - checked");
+  EXPECT_EQ(plan(patch + "Trailer: Upload-Checksum\n", options), "append a 0 - checked by trailer");
+  EXPECT_EQ(plan_post(post + sha1, options), "create 5 content checked");
+  EXPECT_EQ(plan_post(post + "Trailer: Upload-Checksum\n", options),
+            "create 5 content checked by trailer");
+  EXPECT_EQ(plan_post("Upload-Length: 5\n" + sha1, options), "415 ERR_INVALID_CONTENT_TYPE");
+  for (const auto& request : {patch, "POST /files/\n" + v1 + post}) {
+    EXPECT_EQ(plan(request + sha1 + "Trailer: Upload-Checksum\n", options),
+              "400 ERR_INVALID_CHECKSUM");
+    EXPECT_EQ(plan(request + "Upload-Checksum: sha1 Kq5s\n", options), "400 ERR_INVALID_CHECKSUM");
+    EXPECT_EQ(plan(request + "Upload-Checksum: sha0 Kq5s\n", options),
+              "400 ERR_CHECKSUM_ALGORITHM_UNSUPPORTED");
+    EXPECT_EQ(plan(request + "Upload-Checksum: sha1 Kq5s\n"), "400 ERR_CHECKSUM_UNSUPPORTED");
+  }
+}
+
 // [CORE-14] [CORE-15] [CORE-17] [CORE-26] [CREATE-41]
 TEST(tus_v1, appends) {
   EXPECT_EQ(plan_patch(octets + "Upload-Offset: 0\n"), "append a 0 -");
@@ -284,6 +313,8 @@ TEST(tus_v1, extensions_are_those_of_the_store) {
   EXPECT_EQ(TusV1(options).extensions(), "creation,creation-with-upload,creation-defer-length");
   options.can_defer_length = false;
   EXPECT_EQ(TusV1(options).extensions(), "creation,creation-with-upload");
+  options.can_check = true;
+  EXPECT_EQ(TusV1(options).extensions(), "creation,creation-with-upload,checksum,checksum-trailer");
 }
 
 }  // namespace

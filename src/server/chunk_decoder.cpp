@@ -44,7 +44,15 @@ bool is_forbidden_trailer(std::string_view name) noexcept {
                                                           "upgrade",
                                                           "x-forwarded-host",
                                                           "x-forwarded-proto"};
-  return std::ranges::any_of(names, [&](std::string_view n) { return equals_lower(name, n); });
+  if (std::ranges::any_of(names, [&](std::string_view n) { return equals_lower(name, n); })) {
+    return true;
+  }
+  // What a head decides is decided when a trailer comes.
+  const auto begins = [name](std::string_view with) {
+    return equals_lower(name.substr(0, with.size()), with);
+  };
+  return begins("tus-") || begins("x-http-method") ||
+         (begins("upload-") && !equals_lower(name, "upload-checksum"));
 }
 
 }  // namespace

@@ -112,6 +112,10 @@ TEST(ChunkDecoder, Trailers) {  // [HTTP-10]
   expect_good("1\r\nx\r\n0\r\nA: 1\r\nB:\r\n\r\n", "x", "A=1;B=;");
   expect_good("0\r\nContent-Length: 5\r\nHost: evil\r\nAuthorization: x\r\nok: 1\r\n\r\n", "",
               "ok=1;");
+  expect_good(
+      "0\r\nUpload-Offset: 5\r\nTUS-Resumable: 1.0.0\r\nupload-concat: partial\r\n"
+      "X-HTTP-Method-Override: DELETE\r\nUPLOAD-CHECKSUM: x\r\n\r\n",
+      "", "UPLOAD-CHECKSUM=x;");
 }
 
 TEST(ChunkDecoder, BrokenTrailers) {  // [HTTP-10]

@@ -119,6 +119,11 @@ Awaitable<std::string> read_all(std::shared_ptr<Store> store, UploadId id) {
 
 Body whole(std::string bytes) { return Body(Body::Framing::length, std::move(bytes)); }
 Body chunks(std::string bytes) { return Body(Body::Framing::chunked, std::move(bytes)); }
+Body chunks(std::string bytes, std::string trailer) {
+  auto body = chunks(std::move(bytes));
+  body.trailer = std::move(trailer);
+  return body;
+}
 Body cut(std::string bytes) { return Body(Body::Framing::cut, std::move(bytes)); }
 
 std::string post(const std::string& fields) { return "POST /files/\n" + fields; }
@@ -180,6 +185,12 @@ void Conformance::remember(const Response& response) {
   const auto prefix = "http://" + std::string(host);
   ASSERT_TRUE(location->starts_with(prefix + "/files/")) << *location;
   upload_ = location->substr(prefix.size());
+}
+
+std::string Conformance::made(const std::string& fields, const std::string& bytes) {
+  talk({{post(fields), "201"}});
+  if (!bytes.empty()) talk({{patch(0), whole(bytes), "204"}});
+  return upload_;
 }
 
 void Conformance::expect_stored(const std::string& bytes) {

@@ -33,6 +33,7 @@ struct Step {
 
 Body whole(std::string bytes);
 Body chunks(std::string bytes);
+Body chunks(std::string bytes, std::string trailer);
 Body cut(std::string bytes);
 
 std::string post(const std::string& fields);
@@ -45,6 +46,8 @@ class Conformance : public ::testing::TestWithParam<Kind> {
   // Also checks what has to be true for every answer. A creation must have come before `{}`.
   void talk(const std::vector<Step>& steps);
   void expect_stored(const std::string& bytes);
+  // The path of a new upload with these fields and, in one PATCH, these bytes.
+  std::string made(const std::string& fields, const std::string& bytes);
 
   HandlerOptions options;
 

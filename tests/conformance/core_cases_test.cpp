@@ -49,7 +49,8 @@ TEST_P(Conformance, options) {
   options.max_size = 1000;
   const std::string answer =
       "200\nTus-Version: 1.0.0\nTus-Max-Size: 1000\n"
-      "Tus-Extension: creation,creation-with-upload,termination,creation-defer-length\n\n";
+      "Tus-Extension: creation,creation-with-upload,termination,concatenation,"
+      "concatenation-unfinished,creation-defer-length,checksum,checksum-trailer\n\n";
   talk({{"OPTIONS /files/", answer},
         {"OPTIONS /files", answer},
         {"OPTIONS /files/no-such-upload\n-Tus-Resumable", answer},

@@ -43,6 +43,11 @@ class CoreTransport final : public Transport {
     head.host = ask.host;
     head.fields = ask.fields;
     FakeExchange exchange(std::move(head), script_of(ask.body, kind_));
+    if (const auto colon = ask.body.trailer.find(": "); colon != std::string::npos) {
+      Fields trailers;
+      trailers.add(ask.body.trailer.substr(0, colon), ask.body.trailer.substr(colon + 2));
+      exchange.set_trailers(std::move(trailers));
+    }
     run(handler_.handle(exchange));
     EXPECT_TRUE(exchange.final_response().has_value());
     return exchange.final_response().value_or(Response(0));

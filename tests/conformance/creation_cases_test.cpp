@@ -169,25 +169,5 @@ TEST_P(Conformance, a_body_of_another_type_is_not_the_uploads) {
   expect_stored("");
 }
 
-// [ERR-6] [ERR-7]
-TEST_P(Conformance, extensions_that_are_not_built_are_refused) {
-  const std::string checksum =
-      "400\n!Location\n\n"
-      "ERR_CHECKSUM_UNSUPPORTED: Upload-Checksum header is not supported by server\n";
-  const std::string concat =
-      "400\n!Location\n\n"
-      "ERR_CONCATENATION_UNSUPPORTED: Upload-Concat header is not supported by server\n";
-  const std::string sha1 = "\nUpload-Checksum: sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=";
-  talk({{post("Upload-Length: 5\nUpload-Concat: partial"), concat},
-        {post("Upload-Concat: final;/files/a /files/b"), concat},
-        {post_content("Upload-Length: 5" + sha1), whole("hello"), checksum},
-        {post("Upload-Length: 5"), "201"},
-        {patch(0) + sha1, whole("hello"), checksum},
-        {patch(0) + "\nTrailer: Upload-Checksum", chunks("hello"), checksum},
-        {patch(0) + "\nTrailer: X-Other, upload-checksum", chunks("hello"), checksum},
-        {post_content("Upload-Length: 5\nTrailer: Upload-Checksum"), chunks("hello"), checksum},
-        {head(), "200\nUpload-Offset: 0"}});
-}
-
 }  // namespace
 }  // namespace tus::conformance

@@ -116,7 +116,8 @@ TEST_P(Conformance, downloads_switched_off) {
 TEST_P(Conformance, termination_switched_off) {
   options.allow_termination = false;
   talk({{"OPTIONS /files/",
-         "200\nTus-Extension: creation,creation-with-upload,creation-defer-length"},
+         "200\nTus-Extension: creation,creation-with-upload,concatenation,"
+         "concatenation-unfinished,creation-defer-length,checksum,checksum-trailer"},
         {post_content("Upload-Length: 5"), whole("hello"), "201"},
         {"DELETE {}", "405\nAllow: OPTIONS, HEAD, GET, PATCH\n\nmethod not allowed"},
         {head(), "200\nUpload-Offset: 5"}});
@@ -128,7 +129,8 @@ TEST_P(Conformance, termination_of_finished_uploads_switched_off) {
   const std::string refused =
       "400\n\nERR_UPLOAD_TERMINATION_REJECTED: upload termination has been rejected by server\n";
   talk({{"OPTIONS /files/",
-         "200\nTus-Extension: creation,creation-with-upload,termination,creation-defer-length"},
+         "200\nTus-Extension: creation,creation-with-upload,termination,concatenation,"
+         "concatenation-unfinished,creation-defer-length,checksum,checksum-trailer"},
         {post("Upload-Length: 5"), "201"},
         {patch(0), whole("hell"), "204"},
         {"DELETE {}", "204"},

@@ -18,13 +18,13 @@ using testing::RawClient;
 
 constexpr std::size_t piece = 3;
 
-std::string chunked(const std::string& bytes) {
+std::string chunked(const std::string& bytes, const std::string& trailer) {
   std::ostringstream text;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     const auto part = bytes.substr(at, piece);
     text << std::hex << part.size() << "\r\n" << part << "\r\n";
   }
-  text << "0\r\n\r\n";
+  text << "0\r\n" << trailer << (trailer.empty() ? "\r\n" : "\r\n\r\n");
   return text.str();
 }
 
@@ -38,7 +38,7 @@ std::string framed(const Body& body) {
     case Body::Framing::length:
       return sized(body.bytes.size());
     case Body::Framing::chunked:
-      return "Transfer-Encoding: chunked\r\n\r\n" + chunked(body.bytes);
+      return "Transfer-Encoding: chunked\r\n\r\n" + chunked(body.bytes, body.trailer);
     case Body::Framing::cut:
       return sized(body.bytes.size() + cut_rest);
   }

@@ -24,6 +24,7 @@ struct Body {
 
   Framing framing = Framing::none;
   std::string bytes;
+  std::string trailer;  // of a chunked body: "Name: value"
 };
 
 // What a cut body announces beyond what it brings.

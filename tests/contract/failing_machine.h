@@ -45,6 +45,15 @@ class FailingMachine final : public file_store::Syscalls {
     errno = ENOSPC;
     return -1;
   }
+  ssize_t copy_file_range(int from, off_t from_at, int to, off_t to_at,
+                          std::size_t count) override {
+    if (!may_change()) return -1;
+    std::lock_guard lock(mutex_);
+    const auto fits = room_for(to, count, to_at);
+    if (fits > 0) return Syscalls::copy_file_range(from, from_at, to, to_at, fits);
+    errno = ENOSPC;
+    return -1;
+  }
   int ftruncate(int fd, off_t size) override {
     return may_change() ? Syscalls::ftruncate(fd, size) : -1;
   }

@@ -24,6 +24,7 @@ class PartBackend final : public testing::StoreBackend {
   std::string peek(const UploadId& id, std::uint64_t count) override {
     return bucket_->peek(id).substr(0, static_cast<std::size_t>(count));
   }
+  std::uint64_t more_than_one_step() const override { return 100; }
   void fail_finishes(FinishFault fault) override {
     using Fault = FakeBucket::Fault;
     constexpr Fault faults[] = {Fault::none, Fault::fails, Fault::answer_lost, Fault::hangs};

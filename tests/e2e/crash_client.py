@@ -1,4 +1,6 @@
 """A client that uses every command in random order until its server dies, and knows what it was told."""
+import base64
+import hashlib
 import threading
 
 from wire import OFFSET_TYPE, TUS, Closed, chunk, patch_fields
@@ -20,6 +22,7 @@ class Upload:
         self.sent = 0  # at most this much can have reached the server
         self.length_sent = self.length_acknowledged = not self.deferred
         self.deleting = False
+        self.all_or_nothing = False  # a checked body is on its way
         self.seen = None  # of its file, when that was last read
 
     def is_complete(self):
@@ -59,13 +62,15 @@ class Client(threading.Thread):
     def one_request(self, wire):
         if self.upload.path is None:
             return self.create(wire)
-        kind = self.random.choices(("patch", "chunked", "head", "delete", "declare"), (10, 4, 4, 1, 4))[0]
+        kind = self.random.choices(("patch", "chunked", "head", "delete", "declare", "checked", "wrong"), (10, 6, 4, 2, 4, 6, 4))[0]
         if kind == "head":
             return self.head(wire)
         if kind == "delete":
             return self.delete(wire)
         if kind == "declare" and not self.upload.length_acknowledged:
             return self.patch(wire, self.upload.acknowledged, "declare")
+        if kind in ("checked", "wrong"):
+            return self.checked(wire, self.random_end(), kind)
         return self.patch(wire, self.random_end(), kind)
 
     def random_end(self):
@@ -136,6 +141,44 @@ class Client(threading.Thread):
         upload.acknowledged = end
         upload.length_acknowledged = upload.length_acknowledged or declares
         return "declare" if declares else kind if kind != "declare" else "patch"
+
+    def checked(self, wire, end, kind):
+        """A PATCH with a checksum, in its head or behind a chunked body. Nothing of it counts before all of it does:
+        `sent` grows only when every byte is on its way, and of a wrong body never."""
+        upload = self.upload
+        start = upload.acknowledged
+        body = upload.payload.read(start, end)
+        checksum = "sha1 " + base64.b64encode(hashlib.sha1(body).digest()).decode()
+        if kind == "wrong":
+            body = body[:-1] + bytes([body[-1] ^ 1]) if body else b""
+            end = end if body else start
+        chunked = self.random.random() < 0.5
+        fields = patch_fields(start, None if chunked else len(body))
+        fields.update({"Trailer": "Upload-Checksum"} if chunked else {"Upload-Checksum": checksum})
+        declares = not upload.length_acknowledged and end == upload.size
+        if declares:
+            fields["Upload-Length"] = upload.size
+            upload.length_sent = kind == "checked" or not body
+        wire.send_head("PATCH", upload.path, fields)
+        last = body[-1:]
+        # A small one with its length in the head is looked at before it is stored, and stored like any other.
+        upload.all_or_nothing = chunked or len(body) > 64 * 1024
+        for position in range(0, len(body) - 1, PIECE):
+            part = body[position:min(position + PIECE, len(body) - 1)]
+            wire.send(chunk(part) if chunked else part)
+        if kind == "checked":
+            upload.sent = max(upload.sent, end)
+        tail = (chunk(last) if last else b"") + f"0\r\nUpload-Checksum: {checksum}\r\n\r\n".encode()
+        wire.send(tail if chunked else last)
+        answer = wire.receive()
+        upload.all_or_nothing = False
+        if kind == "wrong" and body:
+            self.expect(answer, 460, start)
+            return "wrong"
+        self.expect(answer, 204, end)
+        upload.acknowledged = end
+        upload.length_acknowledged = upload.length_acknowledged or declares
+        return "checked"
 
     def send(self, wire, end, frame):
         upload = self.upload

@@ -75,7 +75,8 @@ class CommandLine(EndToEndTest):
         port = server.address[1]
         wanted = [f"Using '{os.path.realpath(self.scratch)}/data' as directory storage.",
                   "Using 0.00MB as maximum size.",
-                  "Supported tus extensions: creation,creation-with-upload,termination,creation-defer-length",
+                  "Supported tus extensions: creation,creation-with-upload,termination,concatenation,"
+                  "concatenation-unfinished,creation-defer-length,checksum,checksum-trailer",
                   f"Using 127.0.0.1:{port} as address to listen.",
                   "Using /files/ as the base path.",
                   "Using /metrics as the metrics path.",

@@ -3,6 +3,7 @@
 
 By default each policy gets some seconds; TUS_SOAK=1 makes it 1,000 kills.
 """
+import base64
 import functools
 import hashlib
 import os
@@ -20,6 +21,7 @@ CONNECTIONS = 4
 SOAK = os.environ.get("TUS_SOAK") == "1"
 KILLS_AT_LEAST, KILLS_OF_SOAK = 15, 334
 SECONDS_OF_KILLS = 7
+KINDS = {"create", "patch", "chunked", "head", "delete", "declare", "whole", "checked", "wrong"}
 KEPT = 8  # finished uploads that stay in the directory, to be looked at again after each kill
 
 
@@ -46,6 +48,9 @@ class Crash(EndToEndTest):
         self.inspect_length(upload, answer)
         file = self.stored(server, upload)
         self.assertGreaterEqual(os.path.getsize(file), answer.offset)
+        if upload.all_or_nothing:
+            self.assertIn(answer.offset, (upload.acknowledged, upload.sent), "a part of a checked body counts")
+            upload.all_or_nothing = False
         self.assertTrue(upload.payload.is_prefix(file, answer.offset), "other bytes than were sent")
         gained = answer.offset - upload.acknowledged
         upload.acknowledged = upload.sent = answer.offset
@@ -72,6 +77,9 @@ class Crash(EndToEndTest):
         answer = self.settled(server, upload.path)
         self.assertEqual((answer.status, answer.offset, answer.get("Upload-Length")),
                          (200, upload.size, str(upload.size)), f"{upload} {answer}")
+        if "-digest=sha256" in server.command:
+            digest = base64.b64encode(bytes.fromhex(self.sha256(upload.payload, upload.size))).decode()
+            self.assertEqual(answer.get("Repr-Digest"), f"sha-256=:{digest}:", upload)
         file = self.stored(server, upload)
         seen = (file.stat().st_ino, file.stat().st_size, file.stat().st_mtime_ns)
         if upload.seen != seen:
@@ -117,7 +125,8 @@ class Crash(EndToEndTest):
         kills = gained = in_flight = verified = 0
         begin = time.monotonic()
         while kills < (KILLS_OF_SOAK if SOAK else KILLS_AT_LEAST) or \
-                (not SOAK and time.monotonic() - begin < SECONDS_OF_KILLS):
+                (not SOAK and time.monotonic() - begin < SECONDS_OF_KILLS) or \
+                (not KINDS <= set(counts) and kills < 10 * KILLS_AT_LEAST):
             uploads = self.run_clients(server, uploads, generator, ended, counts)
             kills += 1
             server.start()
@@ -138,7 +147,7 @@ class Crash(EndToEndTest):
         self.verify_left_overs(server)
         self.report(f"{kills} kills, answered: {dict(sorted(counts.items()))}; {in_flight} uploads hit in the middle "
                     f"of a body, {gained / MIB:.1f} MiB more kept than acknowledged, {verified} looks at finished ones")
-        self.assertTrue({"create", "patch", "chunked", "head", "delete", "declare", "whole"} <= set(counts), counts)
+        self.assertTrue(KINDS <= set(counts), counts)
 
     def complete(self, server, uploads):
         with server.wire() as wire:
@@ -163,7 +172,7 @@ class Crash(EndToEndTest):
         self.report(f"{len(left)} temporary files were left and are gone")
 
     def test_fsync_off(self):
-        """[RUN-9] With -fsync=off: the promise holds for the death of the process."""
+        """[RUN-9] [CHECK-57] With -fsync=off: the promise holds for the death of the process."""
         self.kill_many_times("-fsync=off")
 
     def test_fsync_finish(self):
@@ -171,8 +180,8 @@ class Crash(EndToEndTest):
         self.kill_many_times("-fsync=finish")
 
     def test_fsync_always(self):
-        """[RUN-9] With -fsync=always a client hears nothing of bytes that are not safe."""
-        self.kill_many_times("-fsync=always")
+        """[RUN-9] [DIGEST-3] With -fsync=always a client hears nothing of bytes that are not safe; with digests."""
+        self.kill_many_times("-fsync=always", "-digest=sha256")
 
     def test_killed_in_creations(self):
         """[RUN-41] Killed while it creates: nothing that is left keeps the server or another upload from working."""

@@ -165,7 +165,7 @@ class FaultyFileSystem(DiskTest):
             self.assertGreater(counts["fsync"], 1)
             self.assertGreater(counts["write"], 1)
             wait_until(lambda: "DataSyncFailed" in server.errors(), 5, "the failure is in the log")
-            self.assertEqual(wire.patch(path, 2000, payload.read(1000, payload.size)).offset, payload.size)
+            self.assertEqual(wire.patch(path, 2000, payload.read(2000, payload.size)).offset, payload.size)
         self.assertEqual(self.stored(server, path).read_bytes(), payload.read(0, payload.size))
 
     def test_fsync_fails_until_it_is_mended(self):

@@ -127,7 +127,7 @@ Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine 
   if (machine.boot_id.empty()) machine.boot_id = kernel_boot_id();
   if (machine.boot_id.empty()) {
     // Without it every start looks like the same one, so nothing ever falls back.
-    machine.boot_id = "unknown";
+    machine.boot_id = unknown_boot_id;
     logger->log(LogLevel::warn, "BootIdUnknown", {});
   }
   auto context =

@@ -1,5 +1,7 @@
 #include "stores/file/create.h"
 
+#include "stores/file/join_marks.h"
+
 #include <utility>
 
 namespace tus::file_store {
@@ -15,7 +17,10 @@ InfoFile file_of(Context& context, UploadDraft draft, std::uint64_t offset) {
   info.raw_metadata = std::move(draft.raw_metadata);
   info.metadata = std::move(draft.metadata);
   info.raw_concat = std::move(draft.raw_concat);
+  info.digest = std::move(draft.digest);
   info.is_partial = draft.is_partial;
+  info.is_final = info.join_pending = !draft.partial_uploads.empty();
+  info.partial_uploads = std::move(draft.partial_uploads);
   info.storage = std::move(draft.storage);
   info.finish = draft.finish;
   context.layout.describe(info);
@@ -57,7 +62,8 @@ class Creation {
  private:
   bool safe_before_answer() const {
     if (context_.off()) return false;
-    return context_.always() || file_.info.finish == FinishState::finished;
+    const auto& info = file_.info;
+    return context_.always() || info.finish == FinishState::finished || info.join_pending;
   }
 
   struct Data {
@@ -153,9 +159,17 @@ Result<Loaded> create_files(Context& context, UploadDraft draft, const Lease& le
   draft.storage.erase("InfoPath");  // not a hook's to choose
   wishes.storage = draft.storage;
   auto file = file_of(context, std::move(draft), first.size());
+  if (file.info.join_pending) {
+    if (auto marked = add_join_mark(context, file.info.id); !marked) return fail(marked.error());
+  }
   Creation creation(context, file, scratch);
   auto made = creation.make(wishes, lease.token() != 0, first);
-  if (!made) return fail(made.error());
+  if (!made) {
+    // Where the id is taken the mark may be its owner's.
+    const bool taken = made.error() == ErrorCode::upload_exists;
+    if (file.info.join_pending && !taken) remove_join_mark(context, file.info.id);
+    return fail(made.error());
+  }
   return Loaded{std::move(file), first.size()};
 }
 

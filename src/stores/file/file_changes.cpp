@@ -1,5 +1,6 @@
 // The changes of an upload that are one short job each.
 #include "stores/file/file_upload.h"
+#include "stores/file/join_marks.h"
 #include "stores/file/resync.h"
 
 #include <algorithm>
@@ -159,6 +160,7 @@ Status FileUpload::terminate_now(const Lease& lease) {
   if (context_.keeper) context_.keeper->forget(info.id);
   if (auto removed = remove_files(); !removed) return removed;
   gone_ = true;
+  if (info.is_final) remove_join_mark(context_, info.id);
   context_.records.doubts().forget(info.id);
   handover_->forget(info.id);
   context_.layout.remove_empty_directories(info.id);

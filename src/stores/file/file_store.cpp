@@ -3,6 +3,7 @@
 #include "async/run_blocking.h"
 #include "stores/file/create.h"
 #include "stores/file/file_upload.h"
+#include "stores/file/join_marks.h"
 #include "stores/file/read_stream.h"
 #include "stores/file/scan.h"
 
@@ -19,6 +20,8 @@ constexpr std::size_t page_size = 4096;
 StoreCapabilities FileStore::capabilities() const noexcept {
   StoreCapabilities can;
   can.staged_append = true;
+  can.keeps_digest = true;
+  can.concatenate = true;
   can.needs_finish = !context_->off();
   return can;
 }
@@ -29,7 +32,8 @@ Awaitable<Result<std::unique_ptr<Upload>>> FileStore::create(UploadDraft draft, 
   auto job = [&](std::span<std::byte> scratch) {
     return context_->checked(create_files(*context_, std::move(draft), lease, first, scratch));
   };
-  const bool syncs = context_->always() || draft.finish == FinishState::finished;
+  const bool syncs =
+      context_->always() || draft.finish == FinishState::finished || !draft.partial_uploads.empty();
   const auto how = syncs ? context_->syncing() : Blocking::briefly;
   auto made = co_await run_blocking(*context_->pool, job, how);
   if (!made) co_return fail(made.error());
@@ -105,6 +109,13 @@ Awaitable<Result<ListPage>> FileStore::list(std::string cursor, Deadline) {
     return list_ids(context_->layout.root(), cursor, page_size);
   };
   co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
+}
+
+Awaitable<Result<std::vector<UploadId>>> FileStore::pending_joins(Deadline) {
+  auto job = [&](std::span<std::byte> scratch) {
+    return context_->checked(list_join_marks(*context_, scratch));
+  };
+  co_return co_await run_blocking(*context_->pool, job);
 }
 
 Awaitable<Result<StoreUsage>> FileStore::usage(Deadline) {

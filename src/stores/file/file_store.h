@@ -25,6 +25,7 @@ class FileStore final : public Store {
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline deadline) override;
   Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) override;
+  Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override;
   Awaitable<Result<StoreUsage>> usage(Deadline deadline) override;
   Awaitable<Status> health(Deadline deadline) override;
   Awaitable<void> close(Deadline deadline) override;

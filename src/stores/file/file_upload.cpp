@@ -288,6 +288,17 @@ Awaitable<Status> FileUpload::finish_and_record(const Lease& lease, Deadline) {
   co_return co_await run_blocking(*context_.pool, job, context_.syncing());
 }
 
+Awaitable<Status> FileUpload::save_digest(const Lease& lease, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) -> Status {
+    auto digest = file_.info.digest;
+    if (auto may = may_change(lease, scratch); !may) return may;
+    auto next = file_;
+    next.info.digest = std::move(digest);
+    return replace(std::move(next));
+  };
+  co_return co_await run_blocking(*context_.pool, job, context_.syncing());
+}
+
 Awaitable<Status> FileUpload::terminate(const Lease& lease, Deadline) {
   auto job = [&](std::span<std::byte>) { return terminate_now(lease); };
   co_return co_await run_blocking(*context_.pool, job);

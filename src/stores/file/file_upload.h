@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stores/file/context.h"
+#include "stores/file/join.h"
 
 #include <tus/store.h>
 
@@ -59,6 +60,9 @@ class FileUpload final : public Upload {
   Awaitable<Status> finish(const Lease& lease, Deadline deadline) override;
   Awaitable<Status> finish_and_record(const Lease& lease, Deadline deadline) override;
   Awaitable<Status> terminate(const Lease& lease, Deadline deadline) override;
+  void set_digest(UploadDigest digest) override { file_.info.digest = std::move(digest); }
+  Awaitable<Status> save_digest(const Lease& lease, Deadline deadline) override;
+  Awaitable<Result<Joined>> concatenate(const Lease& lease, Deadline deadline) override;
 
  private:
   std::unique_ptr<Run> start(AppendRequest request);
@@ -86,6 +90,10 @@ class FileUpload final : public Upload {
   Status sync_bytes(const Lease& lease, std::span<std::byte> scratch);
   Status terminate_now(const Lease& lease);
   Status remove_files();
+  // In join.cpp.
+  Result<Joined> join_now(const Lease& lease, std::span<std::byte> scratch);
+  Status begin_join();
+  Status end_join();
 
   // What every change begins with.
   Status may_change(const Lease& lease, std::span<std::byte> scratch);
@@ -98,10 +106,11 @@ class FileUpload final : public Upload {
   InfoFile file_;            // as it is on disk
   std::uint64_t data_size_;  // of the data file, more than counts after a crash or while staged
   std::shared_ptr<Unsafe> unsafe_;  // fsync=finish, once something was written
-  bool staged_ = false;             // an append of this object awaits commit_staged()
-  bool synced_ = false;             // finish() has succeeded
-  bool gone_ = false;               // terminate() has removed it, and the id may be another's
-  bool unsure_ = false;             // a failed replace() left the old record or the new one
+  std::unique_ptr<JoinWork> join_;
+  bool staged_ = false;  // an append of this object awaits commit_staged()
+  bool synced_ = false;  // finish() has succeeded
+  bool gone_ = false;    // terminate() has removed it, and the id may be another's
+  bool unsure_ = false;  // a failed replace() left the old record or the new one
 };
 
 }  // namespace tus::file_store

@@ -13,6 +13,8 @@ bool holds_back(const InfoFile& file) {
 }
 
 bool is_unfinished(const UploadInfo& info) {
+  // A join is ours to finish: nobody else appends to a final upload.
+  if (info.join_pending) return false;
   bool open = info.finish == FinishState::pending || info.finish == FinishState::derived;
   return open && !info.has_all_bytes();
 }

@@ -98,6 +98,14 @@ DurableMark durable_of(const json::value& value) {
   return mark;
 }
 
+std::string join_of(const json::value& value) {
+  std::string boot_id;
+  for (const auto& pair : object_of(value)) {
+    if (is_key(pair.key(), "BootId")) boot_id = text_of(pair.value());
+  }
+  return boot_id;
+}
+
 std::optional<std::uint64_t> pending_of(const json::value& value) {
   std::optional<std::uint64_t> start;
   for (const auto& pair : object_of(value)) {
@@ -105,6 +113,15 @@ std::optional<std::uint64_t> pending_of(const json::value& value) {
   }
   if (!start) throw Damaged{"pending without a start"};
   return start;
+}
+
+UploadDigest digest_of(const json::value& value) {
+  UploadDigest digest;
+  for (const auto& pair : object_of(value)) {
+    if (is_key(pair.key(), "Repr")) digest.repr = header_of(pair.value());
+    if (is_key(pair.key(), "State")) digest.state = text_of(pair.value());
+  }
+  return digest;
 }
 
 // What was found of members that are not simply copied.
@@ -131,6 +148,11 @@ void read_tusd(const json::value& value, InfoFile& file, Found& found) {
       file.pending_start = pending_of(pair.value());
     } else if (is_key(key, "Durable")) {
       file.durable = durable_of(pair.value());
+    } else if (is_key(key, "Digest")) {
+      file.info.digest = digest_of(pair.value());
+    } else if (is_key(key, "Join")) {
+      file.join_boot_id = join_of(pair.value());
+      file.info.join_pending = true;
     } else {
       file.unknown_tusd += member(key, pair.value());
     }
@@ -254,6 +276,17 @@ void write_tusd(std::string& out, const InfoFile& file) {
     append_json_string(to, file.durable->boot_id);
     to.append(file.durable->strict ? ",\"Strict\":true}" : "}");
   }
+  if (const auto& digest = info.digest; digest != UploadDigest()) {
+    auto& to = tusd.key("Digest").append("{\"Repr\":");
+    append_json_bytes(to, digest.repr);
+    append_json_string(to.append(",\"State\":"), digest.state);
+    to.append("}");
+  }
+  if (info.join_pending) {
+    auto& to = tusd.key("Join").append("{\"BootId\":");
+    append_json_string(to, file.join_boot_id);
+    to.push_back('}');
+  }
   tusd.unknown(file.unknown_tusd);
   tusd.end();
 }
@@ -328,6 +361,7 @@ std::string write_info(const InfoFile& file) {
 
 std::uint64_t counted_size(const InfoFile& file, std::uint64_t data_size,
                            std::string_view boot_id) {
+  if (file.info.join_pending) return 0;
   auto size = data_size;
   if (file.pending_start) size = std::min(size, *file.pending_start);
   // A mark that another policy, or another server, has left in a finished upload says nothing.

@@ -23,6 +23,8 @@ struct InfoFile {
   UploadInfo info;                             // its offset is not in the file: see counted_size()
   std::optional<std::uint64_t> pending_start;  // bytes beyond it await commit_staged()
   std::optional<DurableMark> durable;
+  // Of a pending join: of the machine when its bytes were written; empty before the first of them.
+  std::string join_boot_id;
   // Members that we do not know, ready to be written again: `,"Key":value...`
   std::string unknown;
   std::string unknown_tusd;

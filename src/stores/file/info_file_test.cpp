@@ -52,6 +52,24 @@ TEST(info_file, keeps_unknown_members_and_ignores_the_case_of_keys) {
   EXPECT_EQ(write_info(*third), again);
 }
 
+// [DIGEST-7]
+TEST(info_file, keeps_the_digest) {
+  InfoFile file;
+  file.info.id = some_id();
+  file.info.length = 5;
+  EXPECT_EQ(write_info(file).find("Digest"), std::string::npos);
+  file.info.digest.state = "sha-256 a b";
+  auto text = write_info(file);
+  EXPECT_NE(text.find(R"("Tusd":{"Digest":{"Repr":"","State":"sha-256 a b"}})"), std::string::npos)
+      << text;
+  EXPECT_EQ(parse_info(text, some_id())->info.digest, file.info.digest);
+  file.info.digest = {"sha-256=:AAAA:", ""};
+  EXPECT_EQ(parse_info(write_info(file), some_id())->info.digest, file.info.digest);
+  // It goes into a header.
+  EXPECT_FALSE(parse_info(R"({"Size":5,"Tusd":{"Digest":{"Repr":"a\r\nb"}}})", some_id()));
+  EXPECT_FALSE(parse_info(R"({"Size":5,"Tusd":{"Digest":"x"}})", some_id()));
+}
+
 TEST(info_file, writes_what_go_reads) {
   InfoFile file;
   file.info.id = some_id();

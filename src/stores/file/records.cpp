@@ -167,7 +167,8 @@ Status Records::create(const InfoFile& file) {
   auto done = io_.write(fd->get(), 0, std::as_bytes(std::span(text)));
   // An upload that promises nothing yet is not worth an fsync; README.md says what that costs.
   bool promised = options_.fsync == FsyncPolicy::always ||
-                  (synced() && file.info.finish == FinishState::finished);
+                  (synced() && file.info.finish == FinishState::finished) ||
+                  (synced() && file.info.join_pending);
   if (done && promised) done = io_.sync_data(fd->get());
   if (done) done = io_.close(*std::move(fd));
   if (!done) (void)io_.remove(place->name);

@@ -22,6 +22,9 @@
 
 namespace tus::file_store {
 
+// Where the kernel does not tell one: every boot looks like the same.
+inline constexpr std::string_view unknown_boot_id = "unknown";
+
 // An upload as it is on disk.
 struct Loaded {
   InfoFile file;                // with the offset that counts

@@ -28,6 +28,7 @@ class Syscalls {
   virtual int unlinkat(int dir, const char* path, int flags);
   // Locks a byte for this open file against other processes, and waits for it: fcntl(F_OFD_SETLKW).
   virtual int lock_byte(int fd, off_t at);
+  virtual ssize_t copy_file_range(int from, off_t from_at, int to, off_t to_at, std::size_t count);
 };
 
 }  // namespace tus::file_store

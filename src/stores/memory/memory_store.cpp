@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 TUS_NAMESPACE_BEGIN
@@ -83,6 +85,18 @@ class State {
     std::lock_guard lock(mutex_);
     return records_.size();
   }
+  std::vector<UploadId> pending_joins() {
+    std::lock_guard lock(mutex_);
+    return {joins_.begin(), joins_.end()};
+  }
+  void join_begins(const UploadId& id) {
+    std::lock_guard lock(mutex_);
+    joins_.insert(id);
+  }
+  void join_ends(const UploadId& id) {
+    std::lock_guard lock(mutex_);
+    joins_.erase(id);
+  }
   ListPage page(const std::string& cursor) {
     std::lock_guard lock(mutex_);
     ListPage page;
@@ -98,6 +112,40 @@ class State {
  private:
   std::mutex mutex_;
   std::map<UploadId, std::shared_ptr<Record>> records_;
+  std::set<UploadId> joins_;
+};
+
+// Bytes of a final upload that nobody sees yet.
+class Joining {
+ public:
+  explicit Joining(Budget& budget) : budget_(budget) {}
+  ~Joining() { budget_.give_back(bytes_.size()); }
+  Joining(const Joining&) = delete;
+  Joining& operator=(const Joining&) = delete;
+
+  // Up to `most` bytes of the part that `at` is in. Fewer when there is no room, or the part ends.
+  std::uint64_t copy(const ByteList& from, std::uint64_t size, std::uint64_t most) {
+    most = budget_.reserve(std::min(most, size - at));
+    std::uint64_t done = 0;
+    while (done < most) {
+      auto to = bytes_.room(static_cast<std::size_t>(most - done));
+      auto n = from.read(at + done, to);
+      bytes_.commit(n);
+      done += n;
+    }
+    at += done;
+    return done;
+  }
+  std::uint64_t size() const noexcept { return bytes_.size(); }
+  // The bytes with the room that they take.
+  ByteList take() noexcept { return std::exchange(bytes_, ByteList()); }
+
+  std::size_t part = 0;  // where the next byte comes from
+  std::uint64_t at = 0;
+
+ private:
+  Budget& budget_;
+  ByteList bytes_;
 };
 
 class MemoryUpload final : public Upload {
@@ -148,14 +196,37 @@ class MemoryUpload final : public Upload {
     co_return change(lease, [] {});
   }
 
+  void set_digest(UploadDigest digest) override {
+    std::lock_guard lock(record_->mutex);
+    info_.digest = std::move(digest);
+  }
+
+  Awaitable<Status> save_digest(const Lease& lease, Deadline) override {
+    co_return change(lease, [] {});
+  }
+
   Awaitable<Status> terminate(const Lease& lease, Deadline) override {
     auto done = change(lease, [this] {
       record_->gone = true;
       state_->budget.give_back(record_->bytes.size());
       record_->bytes.truncate(0);
     });
+    if (done) state_->join_ends(info_.id);
     if (done) state_->erase(info_.id);
     co_return done;
+  }
+
+  Awaitable<Result<Joined>> concatenate(const Lease& lease, Deadline deadline) override {
+    if (!info_.join_pending) co_return Joined::wholly;
+    if (!joining_) joining_ = std::make_unique<Joining>(state_->budget);
+    auto executor = co_await asio::this_coro::executor;
+    for (;;) {
+      auto joined = join_some(lease);
+      if (!joined && joined.error() == ErrorCode::no_space) joining_.reset();
+      if (!joined || *joined == Joined::wholly) co_return joined;
+      if (deadline.passed(std::chrono::steady_clock::now())) co_return joined;
+      co_await asio::post(executor, asio::use_awaitable);
+    }
   }
 
  private:
@@ -169,9 +240,47 @@ class MemoryUpload final : public Upload {
   Status change(const Lease& lease, Change apply) {
     std::lock_guard lock(record_->mutex);
     if (auto may = may_write(lease); !may) return may;
+    record_->info.digest = std::move(info_.digest);
     apply();
     info_ = record_->info;
     return {};
+  }
+
+  // As much as is fair at a time.
+  Result<Joined> join_some(const Lease& lease) {
+    if (auto may = change(lease, [] {}); !may) return fail(may.error());
+    std::uint64_t copied = 0;
+    while (joining_->part < info_.partial_uploads.size()) {
+      if (copied >= fair_share) return Joined::partly;
+      auto id = UploadId::parse(info_.partial_uploads[joining_->part]);
+      auto part = id ? state_->find(*id) : nullptr;
+      if (!part || part == record_) return fail(ErrorCode::upload_gone);
+      std::lock_guard lock(part->mutex);
+      const auto size = part->info.offset;
+      if (part->gone || joining_->at > size) return fail(ErrorCode::upload_gone);
+      if (joining_->at == size) {
+        ++joining_->part;
+        joining_->at = 0;
+        continue;
+      }
+      const auto n = joining_->copy(part->bytes, size, fair_share - copied);
+      if (n == 0) return fail(ErrorCode::no_space);
+      copied += n;
+    }
+    return show_joined(lease);
+  }
+
+  Result<Joined> show_joined(const Lease& lease) {
+    if (joining_->size() != info_.length) return fail(ErrorCode::upload_damaged);
+    auto shown = change(lease, [this] {
+      record_->bytes = joining_->take();
+      record_->info.offset = record_->bytes.size();
+      record_->info.join_pending = false;
+    });
+    if (!shown) return fail(shown.error());
+    joining_.reset();
+    state_->join_ends(info_.id);
+    return Joined::wholly;
   }
 
   Status begin_append(const Lease& lease, const AppendRequest& request) {
@@ -216,6 +325,7 @@ class MemoryUpload final : public Upload {
   std::shared_ptr<State> state_;
   std::shared_ptr<Record> record_;
   UploadInfo info_;
+  std::unique_ptr<Joining> joining_;
 };
 
 class MemoryReadStream final : public ReadStream {
@@ -245,7 +355,10 @@ UploadInfo info_of(UploadDraft draft) {
   info.raw_metadata = std::move(draft.raw_metadata);
   info.metadata = std::move(draft.metadata);
   info.raw_concat = std::move(draft.raw_concat);
+  info.digest = std::move(draft.digest);
   info.is_partial = draft.is_partial;
+  info.is_final = info.join_pending = !draft.partial_uploads.empty();
+  info.partial_uploads = std::move(draft.partial_uploads);
   info.storage = std::move(draft.storage);
   info.storage["Type"] = "memorystore";
   info.finish = draft.finish;
@@ -259,6 +372,8 @@ class MemoryStore final : public Store {
   StoreCapabilities capabilities() const noexcept override {
     StoreCapabilities can;
     can.staged_append = true;
+    can.keeps_digest = true;
+    can.concatenate = true;
     can.needs_finish = false;
     return can;
   }
@@ -282,6 +397,7 @@ class MemoryStore final : public Store {
       state_->budget.give_back(reserved);
       co_return fail(ErrorCode::upload_exists);
     }
+    if (upload->info().join_pending) state_->join_begins(upload->info().id);
     co_return upload;
   }
 
@@ -314,6 +430,10 @@ class MemoryStore final : public Store {
 
   Awaitable<Result<ListPage>> list(std::string cursor, Deadline) override {
     co_return state_->page(cursor);
+  }
+
+  Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline) override {
+    co_return state_->pending_joins();
   }
 
   Awaitable<Result<StoreUsage>> usage(Deadline) override {

@@ -77,6 +77,8 @@ class FakeBucket {
   Awaitable<Status> delete_object(UploadId id);
 
   Awaitable<Result<std::vector<UploadId>>> ids_behind(std::string cursor, std::size_t most);
+  // Stands for a list of small objects, one for each pending join.
+  Awaitable<Result<std::vector<UploadId>>> ids_of_joins();
   std::uint64_t bytes() const;
   std::uint64_t uploads() const;
   void limit(std::uint64_t max_bytes);

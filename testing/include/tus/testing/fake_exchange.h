@@ -5,6 +5,7 @@
 #include <tus/testing/script_source.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 TUS_NAMESPACE_BEGIN
@@ -18,7 +19,7 @@ class FakeExchange final : public Exchange {
 
   const RequestHead& head() const noexcept override { return head_; }
   ScriptSource& body() noexcept override { return body_; }
-  const Fields& trailers() const noexcept override { return trailers_; }
+  const Fields& trailers() const noexcept override;
   Awaitable<void> send_interim(int status, Fields fields) override;
   Awaitable<void> send_final(Response response) override;
   // The content becomes the body; what a stream that fails has given until then, and no more.
@@ -27,6 +28,8 @@ class FakeExchange final : public Exchange {
 
   // Whether content that was announced did not come.
   bool content_broke() const noexcept { return content_broke_; }
+  // Behind the body.
+  void set_trailers(Fields trailers) { trailers_ = std::move(trailers); }
   void set_peer_gone() noexcept { peer_gone_ = true; }
 
   const std::vector<Response>& interim() const noexcept { return interim_; }

@@ -45,6 +45,9 @@ class StoreBackend {
   // At most so many bytes fit, those of all uploads together. Called while nothing is stored.
   virtual void limit_space(std::uint64_t bytes) = 0;
 
+  // So many bytes are joined in more than one step.
+  virtual std::uint64_t more_than_one_step() const { return 80 << 20; }
+
   enum class FinishFault : std::uint8_t {
     none,
     fails,        // nothing is done
