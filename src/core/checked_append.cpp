@@ -30,11 +30,9 @@ class CheckedBytes final : public ByteObserver {
 }  // namespace
 
 // A small body is here whole: once it was looked at, it is one like any other.
-bool UploadService::is_checked_already(const std::optional<ChecksumDemand>& demand,
-                                       Request request) {
-  if (!demand) return true;
+bool UploadService::is_checked_already(const ChecksumDemand& demand, Request request) {
   const auto body = whole_body(request.body);
-  return body && !wrong_checksum(*demand, *body, request.exchange.trailers());
+  return body && !wrong_checksum(demand, *body, request.exchange.trailers());
 }
 
 Awaitable<Outcome> UploadService::receive_checked(HeldUpload held, Request request,

@@ -125,14 +125,14 @@ bool UploadService::can_join() const { return parts_.store->capabilities().conca
 Awaitable<void> UploadService::start_joins_of(UploadId part) {
   auto finals = co_await joins_.needing(std::move(part));
   if (!finals) co_return log_join_problem("JoinNotStarted", "", finals.error());
-  for (auto& id : *finals) co_await try_join(std::move(id), Wait::no);
+  for (auto& id : *finals) co_await try_join(std::move(id), JoinAfter::part);
 }
 
 // Whatever goes wrong with one of them is in the log, and tried again when somebody asks for it.
-Awaitable<void> UploadService::try_join(UploadId id, Wait wait) {
+Awaitable<void> UploadService::try_join(UploadId id, JoinAfter after) {
   std::exception_ptr thrown;
   try {
-    auto joined = co_await join_if_ready(id, wait);
+    auto joined = co_await join_if_ready(id, after);
     if (!joined) log_join_problem("JoinNotStarted", id.str(), joined.error());
   } catch (...) {
     thrown = std::current_exception();
@@ -140,7 +140,7 @@ Awaitable<void> UploadService::try_join(UploadId id, Wait wait) {
   if (thrown) log_join_problem("JoinNotStarted", id.str(), error_from(std::move(thrown)));
 }
 
-Awaitable<Status> UploadService::join_if_ready(UploadId id, Wait wait) {
+Awaitable<Status> UploadService::join_if_ready(UploadId id, JoinAfter after) {
   auto info = co_await parts_.store->inspect(id, store_deadline());
   if (!info && info.error() == ErrorCode::upload_not_found) co_return Status();
   if (!info) co_return fail(std::move(info.error()));
@@ -149,7 +149,7 @@ Awaitable<Status> UploadService::join_if_ready(UploadId id, Wait wait) {
   if (!survey) co_return fail(std::move(survey.error()));
   if (!survey->all_finished || jobs_.find(id) || jobs_.closing()) co_return Status();
   auto since = parts_.clock->now();
-  if (wait == Wait::yes) {
+  if (after == JoinAfter::restart) {
     // As with finishes: after a start it gives way to every request, and to another process that is at it.
     const auto somebody_is_at_it = co_await parts_.locker->is_held(id);
     if (!somebody_is_at_it || *somebody_is_at_it) co_return Status();
@@ -165,7 +165,7 @@ Awaitable<Status> UploadService::join_if_ready(UploadId id, Wait wait) {
     if (!declared) co_return declared;
   }
   auto job = jobs_.start(std::move(*held), RequestHead());
-  if (job && wait == Wait::yes) co_await join(std::move(job));
+  if (job && after == JoinAfter::restart) co_await join(std::move(job));
   co_return Status();
 }
 
@@ -175,7 +175,7 @@ Awaitable<void> UploadService::recover_joins() {
   for (auto& id : *pending) {
     if (jobs_.closing()) co_return;
     // One after the other, as with finishes.
-    co_await try_join(std::move(id), Wait::yes);
+    co_await try_join(std::move(id), JoinAfter::restart);
   }
 }
 

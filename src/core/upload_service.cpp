@@ -212,14 +212,15 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
 
 // ---- append
 
-Awaitable<Outcome> UploadService::append(AppendCommand command, Request request) {
+Awaitable<Outcome> UploadService::append(const AppendCommand& command, Request request) {
   // Nobody waits for a join in order to be refused.
   const auto joining = jobs_.find(command.id);
   if (joining && joining->is_final) co_return Outcome(Error(ErrorCode::modify_final));
-  if (is_checked_already(command.checksum, request)) command.checksum.reset();
+  const bool is_unchecked = command.checksum && !is_checked_already(*command.checksum, request);
+  const ChecksumDemand* demand = is_unchecked ? &*command.checksum : nullptr;
   std::optional<EarlyAppend> early;
   // The digest has to be found before bytes are taken.
-  if (!command.checksum && !digests_.on() && request.head.content_length &&
+  if (demand == nullptr && !digests_.on() && request.head.content_length &&
       !request.body.buffered().empty()) {
     early.emplace(request.body, plain_append_check(command, request.head));
   }
@@ -251,15 +252,15 @@ Awaitable<Outcome> UploadService::append(AppendCommand command, Request request)
   if (!limit) co_return refuse(limit.error().code(), *held.upload);
 
   if (info.finished()) {
-    co_return co_await append_to_finished(std::move(held), request, std::move(command.checksum));
+    co_return co_await append_to_finished(std::move(held), request, demand);
   }
   if (must_be_empty(request, *limit)) {
     const Receiving receiving(held.keeper, request.body);
     const auto broken = body_error(co_await expect_nothing(request.body), limit->excess);
     if (broken) co_return refuse(broken->code(), *held.upload);
   }
-  if (command.checksum) {
-    co_return co_await receive_checked(std::move(held), request, *limit, *command.checksum);
+  if (demand != nullptr) {
+    co_return co_await receive_checked(std::move(held), request, *limit, *demand);
   }
   auto ready = co_await prepare(held, *limit);
   if (!ready) co_return Outcome(std::move(ready.error()));
@@ -288,11 +289,11 @@ AppendCheck UploadService::plain_append_check(const AppendCommand& command,
 }
 
 Awaitable<Outcome> UploadService::append_to_finished(HeldUpload held, Request request,
-                                                     std::optional<ChecksumDemand> demand) {
+                                                     const ChecksumDemand* demand) {
   // Nothing will be written, so a body that stalls must not keep others waiting.
   held.lease.reset();
   const auto state = co_await expect_nothing(request.body);
-  if (state == BodyState::complete && demand) {
+  if (state == BodyState::complete && demand != nullptr) {
     const auto wrong = wrong_checksum(*demand, {}, request.exchange.trailers());
     if (wrong) co_return refuse(*wrong, *held.upload);
   }

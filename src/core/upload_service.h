@@ -35,7 +35,8 @@ class UploadService {
                 asio::any_io_executor background);
 
   Awaitable<Outcome> create(CreateCommand command, Request request);
-  Awaitable<Outcome> append(AppendCommand command, Request request);
+  // `command` has to stay until it returns.
+  Awaitable<Outcome> append(const AppendCommand& command, Request request);
   Awaitable<Outcome> inspect(InspectCommand command, Request request);
   Awaitable<Outcome> terminate(TerminateCommand command, Request request);
 
@@ -66,7 +67,7 @@ class UploadService {
   Awaitable<std::expected<HeldUpload, Outcome>> open_to_end(UploadId id);
   Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
   Awaitable<Outcome> append_to_finished(HeldUpload held, Request request,
-                                        std::optional<ChecksumDemand> demand);
+                                        const ChecksumDemand* demand);
   AppendCheck plain_append_check(const AppendCommand& command, const RequestHead& head) const;
   Awaitable<Outcome> receive(HeldUpload held, Request request, protocol::LengthAnswer limit);
   Awaitable<Outcome> received(HeldUpload held, Request request, AppendOutcome moved,
@@ -74,7 +75,7 @@ class UploadService {
   Awaitable<AppendOutcome> move_body(HeldUpload& held, Request request,
                                      std::optional<std::uint64_t> allowance);
   // In checked_append.cpp.
-  static bool is_checked_already(const std::optional<ChecksumDemand>& demand, Request request);
+  static bool is_checked_already(const ChecksumDemand& demand, Request request);
   Awaitable<Outcome> receive_checked(HeldUpload held, Request request, protocol::LengthAnswer limit,
                                      ChecksumDemand demand);
   Awaitable<std::optional<Error>> take_checked(HeldUpload& held, Request request,
@@ -92,7 +93,7 @@ class UploadService {
   Awaitable<void> finish_left_over(UploadId id);
 
   // In service_joins.cpp.
-  enum class Wait : std::uint8_t { no, yes };
+  enum class JoinAfter : std::uint8_t { part, restart };  // what makes it be tried
   Awaitable<Outcome> create_final(CreateCommand command, Request request);
   Awaitable<Outcome> make_final(UploadDraft draft, Request request);
   Awaitable<Outcome> start_join(HeldUpload held, Survey survey, RequestHead head);
@@ -101,8 +102,8 @@ class UploadService {
   void upload_finished(const UploadInfo& info);
   bool can_join() const;
   Awaitable<void> start_joins_of(UploadId part);
-  Awaitable<void> try_join(UploadId id, Wait wait);
-  Awaitable<Status> join_if_ready(UploadId id, Wait wait);
+  Awaitable<void> try_join(UploadId id, JoinAfter after);
+  Awaitable<Status> join_if_ready(UploadId id, JoinAfter after);
   Awaitable<void> recover_joins();
   // Error: upload_locked, for a part that a join needs.
   Awaitable<Status> may_end(const UploadInfo& info);

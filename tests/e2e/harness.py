@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from wire import Wire
+from wire import TUS, Wire
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "e2e"
@@ -193,6 +193,17 @@ class EndToEndTest(unittest.TestCase):
     def report(self, text):
         """A figure, for whoever reads the log of the tests."""
         print(f"  {self._testMethodName}: {text}", flush=True)
+
+    def rate(self, server, payload):
+        """MiB/s of one PATCH."""
+        with server.wire() as wire:
+            path = wire.create(server.base_path, payload.size)
+            begin = time.monotonic()
+            answer = wire.patch_file(path, payload, 0, payload.size)
+            seconds = time.monotonic() - begin
+            self.assertEqual((answer.status, answer.offset), (204, payload.size), answer)
+            wire.ask("DELETE", path, TUS)
+        return payload.size / (1 << 20) / seconds
 
     def assert_error(self, answer, status, code):
         """An error answer has its status, and its code both readable and stable (docs: ERR_ codes)."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import threading
 import time
 
 import js_client
@@ -71,6 +72,48 @@ class Concat(EndToEndTest):
             self.assertEqual(wire.head(final).get("Upload-Concat"), "final;" + " ".join(paths))
             many = {**TUS, "Upload-Concat": "final;" + " ".join(paths * 2)}
             self.assertEqual(wire.ask("POST", server.base_path, many).status, 431)
+
+    def test_two_servers(self):
+        """[CONCAT-96] Two servers on a directory: parts, joins, DELETEs and kills at either of them."""
+        generator = random.Random(SEED)
+        self.report(f"random seed {SEED}")
+        servers = [self.serve()]
+        servers.append(self.serve(directory=servers[0].directory))
+        piece, seen = generator.randbytes(MIB + 1), []
+        for number in range(200 if SOAK else 30):
+            here, there = generator.sample(servers, 2)
+            # The last part comes after the final upload; a part goes while the join begins; a server dies then.
+            late, deletes, kills = number % 3 == 0, number % 4 == 1, number % 10 == 7
+            with here.wire() as wire, there.wire() as other:
+                parts = [self.part(wire, here, piece), self.part(other, there, piece),
+                         self.part(other, there, b"" if late else piece, len(piece))]
+                beside = threading.Thread(target=lambda: (
+                    seen.append(other.ask("DELETE", parts[0], TUS).status) if deletes else None,
+                    there.kill() if kills else None))
+                beside.start()
+                answer = wire.ask("POST", here.base_path, {**TUS, "Upload-Concat": "final;" + " ".join(parts)})
+                beside.join(60)
+            if kills:
+                there.start()
+            if deletes and seen[-1] == 204:
+                # Before the join was promised. Whoever made the final upload hears of it at the latest now.
+                with there.wire() as wire:
+                    gone = answer if answer.status != 201 else wire.head(answer.path)
+                self.assertIn(gone.status, (404, 410), gone)
+                continue
+            self.assertEqual(answer.status, 201, answer)
+            if late:
+                with there.wire() as wire:
+                    self.assertIsNone(wire.head(answer.path).offset)
+                    self.assertEqual(wire.patch(parts[2], 0, piece).offset, len(piece))
+            for server in servers:
+                with server.wire() as wire:
+                    wait_until(lambda wire=wire, path=answer.path: self.settled(wire, path).offset is not None, 30,
+                               "the join")
+                    self.assertEqual(self.settled(wire, answer.path).offset, 3 * len(piece))
+                    self.assertEqual(wire.ask("GET", answer.path).body, piece * 3)
+        self.report(f"DELETEs of parts were answered {seen}")
+        wait_until(lambda: not list(servers[0].directory.glob("*.lock")), 10, "no lock is left")
 
     def test_killed_in_joins(self):
         """[CONCAT-93] Whenever the server is killed: a final upload is whole, or it is not there yet."""

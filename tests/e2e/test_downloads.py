@@ -4,7 +4,6 @@ import os
 import pathlib
 import statistics
 import subprocess
-import time
 
 from harness import EndToEndTest, is_sanitized, main, wait_until
 from payload import Payload, sha256_of
@@ -177,17 +176,6 @@ class Downloads(EndToEndTest):
             if name.startswith(f"{server.directory}/") and "/.tusd" not in name:
                 found.append(name)
         return found
-
-    def rate(self, server, payload):
-        """MiB/s of one PATCH."""
-        with server.wire() as wire:
-            path = wire.create(server.base_path, payload.size)
-            begin = time.monotonic()
-            answer = wire.patch_file(path, payload, 0, payload.size)
-            seconds = time.monotonic() - begin
-            self.assertEqual((answer.status, answer.offset), (204, payload.size), answer)
-            wire.ask("DELETE", path, TUS)
-        return payload.size / MIB / seconds
 
     def test_slow_readers(self):
         """[RUN-61] [HTTP-46] 1,000 readers who do not read: a descriptor and a little memory each, no thread, no

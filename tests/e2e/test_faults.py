@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from disks import DiskTest, enter_namespace
-from harness import main
+from harness import main, wait_until
 from payload import Payload
 from wire import OFFSET_TYPE, TUS, chunk, patch_fields
 
@@ -117,6 +117,29 @@ class Faults(DiskTest):
         self.assertEqual(self.stored(server, known).read_bytes(), b"0123456789")
         self.assert_tidy(server.directory, [path[len(server.base_path):] for path in (known, deferred)])
         self.assert_no_leak(server, before)
+
+    def test_join_without_room(self):
+        """[CONCAT-88] No room for a final upload is 507 and leaves nothing; where there is room it is made."""
+        disk = self.small_disk(16)
+        server = self.serve(directory=disk / "uploads")
+        piece = Payload(self.scratch, 5 * MIB).read(0, 5 * MIB)
+        with server.wire() as wire:
+            parts = []
+            for _ in range(2):
+                fields = {**TUS, "Upload-Concat": "partial", "Upload-Length": len(piece)}
+                parts.append(wire.ask("POST", server.base_path, fields).path)
+                self.assertEqual(wire.patch(parts[-1], 0, piece).offset, len(piece))
+            names = [path[len(server.base_path):] for path in parts]
+            final = {**TUS, "Upload-Concat": f"final;{parts[0]} {parts[0]}"}
+            answer = wire.ask("POST", server.base_path, final)
+            self.assert_error(answer, 507, "ERR_INSUFFICIENT_STORAGE")
+            self.assertIsNone(answer.get("Location"))
+            self.assert_tidy(server.directory, names)
+            self.assertEqual(wire.ask("DELETE", parts[1], TUS).status, 204)
+            path = wire.ask("POST", server.base_path, final).path
+            wait_until(lambda: wire.head(path).offset == 2 * len(piece), 20, "the join")
+        self.assertEqual(self.stored(server, path).read_bytes(), piece * 2)
+        self.assert_tidy(server.directory, [names[0], path[len(server.base_path):]])
 
     def test_read_only(self):
         """[RUN-17] The file system becomes read-only: 503 with Retry-After; writable again, it goes on."""

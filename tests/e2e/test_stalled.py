@@ -41,17 +41,6 @@ class Stalled(EndToEndTest):
                 break
         return last
 
-    def rate(self, server, payload):
-        """MiB/s of one PATCH."""
-        with server.wire() as wire:
-            path = wire.create(server.base_path, payload.size)
-            begin = time.monotonic()
-            answer = wire.patch_file(path, payload, 0, payload.size)
-            seconds = time.monotonic() - begin
-            self.assertEqual((answer.status, answer.offset), (204, payload.size), answer)
-            wire.ask("DELETE", path, {"Tus-Resumable": "1.0.0"})
-        return payload.size / MIB / seconds
-
     def compare(self, idle, loaded, payload):
         """The rate beside stalled uploads as a part of the rate on an idle server."""
         rates = {idle: [], loaded: []}

@@ -21,10 +21,6 @@ Place at_root(int root, std::string_view path) {
 
 }  // namespace
 
-void Fd::reset() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 Error error_of_errno(int code, std::string_view what, std::string_view path) {
   const bool full = code == ENOSPC || code == EDQUOT;
   std::string detail(what);

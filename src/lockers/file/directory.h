@@ -1,6 +1,8 @@
 // Open files, and places in the directory of the store.
 #pragma once
 
+#include "async/file_descriptor.h"
+
 #include <tus/error.h>
 #include <tus/upload_id.h>
 
@@ -12,27 +14,6 @@
 #include <utility>
 
 namespace tus::file_locker {
-
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  void reset() noexcept;
-  // Somebody else closes it.
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 // store_unavailable (or no_space), with a sentence for the log.
 Error error_of_errno(int code, std::string_view what, std::string_view path);

@@ -37,8 +37,8 @@ void keep(FileBench& bench, Told& told) {
   if (keeper && keeper->sync_all(never)) told.safe = offset;
 }
 
-bool append_and_tell(FileBench& bench, Upload& upload, std::string more, Told& told) {
-  auto outcome = bench.append_body(upload, BodyScript::chunked(std::move(more), 7));
+bool append_and_tell(FileBench& bench, Upload& upload, const std::string& more, Told& told) {
+  auto outcome = bench.append_body(upload, BodyScript::chunked(more, 7));
   told.offset = outcome.safe_offset;
   return !outcome.error;
 }

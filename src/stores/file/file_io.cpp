@@ -6,10 +6,6 @@
 
 namespace tus::file_store {
 
-void Fd::reset() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 namespace {
 
 ErrorCode code_of_errno(int code) {

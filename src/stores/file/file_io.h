@@ -1,6 +1,7 @@
 // Descriptors and file operations with the errors of the store.
 #pragma once
 
+#include "async/file_descriptor.h"
 #include "stores/file/syscalls.h"
 
 #include <tus/error.h>
@@ -13,26 +14,6 @@
 #include <utility>
 
 namespace tus::file_store {
-
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  void reset() noexcept;
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 // What a failed system call means for an upload; `what` and `path` are for the log.
 Error error_of_errno(int code, std::string_view what, std::string_view path);
