@@ -195,12 +195,13 @@ class FaultyFileSystem(DiskTest):
             with server.wire() as wire:
                 path = wire.create(server.base_path, payload.size)
                 self.assertEqual(wire.patch(path, 0, payload.read(0, 1000)).offset, 1000)
-                # Before it come the lock's, as this file system has no hard links, and that of the record, which is read.
-                self.faults.rules("flush EDQUOT skip=2 times=1")
+                # The data's, and not those of the lock and the record, which may come before it and behind it.
+                self.faults.rules(f"flush EDQUOT times=1 path={path.rsplit('/', 1)[1]}$")
                 answer = wire.patch(path, 1000, payload.read(1000, 500_000))
                 self.assert_error(answer, 507, "ERR_INSUFFICIENT_STORAGE")
                 self.assertEqual(self.faults.counts()["faults"], 1)
                 self.assertEqual(wire.head(path).offset, 1000)
+                wait_until(lambda server=server: not list(server.directory.glob("*.lock")), 10, "the lock is gone")
                 for skip in (0, 1):  # the new record, and the new data
                     self.faults.rules(f"flush ENOSPC skip={skip} times=1")
                     answer = wire.ask("POST", server.base_path, {**TUS, "Upload-Length": 5, "Content-Length": 0})

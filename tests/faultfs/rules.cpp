@@ -90,9 +90,15 @@ bool Rules::replace(std::string_view text) {
   return true;
 }
 
+bool Rules::matches(std::string_view path, std::string_view part) {
+  if (!part.ends_with('$')) return path.contains(part);
+  part.remove_suffix(1);
+  return path.ends_with(part);
+}
+
 Rules::Rule* Rules::find(std::string_view operation, std::string_view path) {
   for (auto& rule : rules_) {
-    if (rule.times == 0 || !path.contains(rule.path)) continue;
+    if (rule.times == 0 || !matches(path, rule.path)) continue;
     if (std::ranges::find(rule.operations, operation) == rule.operations.end()) continue;
     if (rule.skip-- > 0) continue;
     rule.skip = 0;

@@ -17,7 +17,8 @@ struct Verdict {
   bool is_short = false;  // a write moves half of its bytes
 };
 
-// Rules as text, one a line: `<operation>[,<operation>] <action> [path=<part>] [skip=<n>] [times=<n>]`. The
+// Rules as text, one a line: `<operation>[,<operation>] <action> [path=<part>] [skip=<n>] [times=<n>]`. A part that
+// ends in `$` has to be the end of the path. The
 // action is an errno's name, `short`, `slow=<milliseconds>` or `hang` (until the rules are changed).
 class Rules {
  public:
@@ -39,6 +40,7 @@ class Rules {
   };
   static bool parse(std::string_view line, Rule& rule);
   static bool parse_action(std::string_view word, Rule& rule);
+  static bool matches(std::string_view path, std::string_view part);
   Rule* find(std::string_view operation, std::string_view path);
 
   std::mutex mutex_;
