@@ -73,12 +73,11 @@ class DiskTest(EndToEndTest):
                    f"as few descriptors as before: {before} and then {self.descriptors(server)}")
 
     def assert_tidy(self, directory, names):
-        """Nothing is in the directory but these uploads, and no temporary file. Locks go when answers are on their way."""
-        def files():
-            found = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
-            return {name for name in found if not name.startswith(".tusd/") or name.startswith(".tusd/tmp/")}
-        wait_until(lambda: not any(name.endswith(".lock") for name in files()), 10, "no lock is left")
-        self.assertEqual(files(), {name + suffix for name in names for suffix in ("", ".info")})
+        """Nothing is in the directory but these uploads, and no temporary file."""
+        self.wait_for_no_locks(directory)
+        found = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+        found = {name for name in found if not name.startswith(".tusd/") or name.startswith(".tusd/tmp/")}
+        self.assertEqual(found, {name + suffix for name in names for suffix in ("", ".info")})
 
 
 def faultfs_program():

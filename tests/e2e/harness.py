@@ -205,6 +205,11 @@ class EndToEndTest(unittest.TestCase):
             wire.ask("DELETE", path, TUS)
         return payload.size / (1 << 20) / seconds
 
+    def wait_for_no_locks(self, directory):
+        """Locks go when answers are on their way, and those of a server that was killed after the next start."""
+        wait_until(lambda: not [path for path in directory.rglob("*.lock") if ".tusd" not in path.parts], 10,
+                   "no lock is left")
+
     def assert_error(self, answer, status, code):
         """An error answer has its status, and its code both readable and stable (docs: ERR_ codes)."""
         self.assertEqual(answer.status, status, answer)

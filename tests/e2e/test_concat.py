@@ -113,7 +113,7 @@ class Concat(EndToEndTest):
                     self.assertEqual(self.settled(wire, answer.path).offset, 3 * len(piece))
                     self.assertEqual(wire.ask("GET", answer.path).body, piece * 3)
         self.report(f"DELETEs of parts were answered {seen}")
-        wait_until(lambda: not list(servers[0].directory.glob("*.lock")), 10, "no lock is left")
+        self.wait_for_no_locks(servers[0].directory)
 
     def test_killed_in_joins(self):
         """[CONCAT-93] Whenever the server is killed: a final upload is whole, or it is not there yet."""
@@ -153,6 +153,7 @@ class Concat(EndToEndTest):
             for part, piece in zip(parts, pieces):
                 self.assertEqual(self.stored(server, part).stat().st_size, len(piece))
                 self.assertEqual(wire.ask("DELETE", part, TUS).status, 204)
+        self.wait_for_no_locks(server.directory)
         # Of creations that were cut off there are empty files without a record, and marks: no uploads.
         for path in server.directory.glob("[!.]*"):
             self.assertEqual((path.suffix, path.stat().st_size), ("", 0), path)

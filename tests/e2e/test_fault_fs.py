@@ -201,7 +201,7 @@ class FaultyFileSystem(DiskTest):
                 self.assert_error(answer, 507, "ERR_INSUFFICIENT_STORAGE")
                 self.assertEqual(self.faults.counts()["faults"], 1)
                 self.assertEqual(wire.head(path).offset, 1000)
-                wait_until(lambda server=server: not list(server.directory.glob("*.lock")), 10, "the lock is gone")
+                self.wait_for_no_locks(server.directory)
                 for skip in (0, 1):  # the new record, and the new data
                     self.faults.rules(f"flush ENOSPC skip={skip} times=1")
                     answer = wire.ask("POST", server.base_path, {**TUS, "Upload-Length": 5, "Content-Length": 0})

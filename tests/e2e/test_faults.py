@@ -74,6 +74,7 @@ class Faults(DiskTest):
             self.assert_error(answer, 507, "ERR_")
             self.assertEqual(wire.head(kept).offset, 0)
         filler.unlink()
+        self.wait_for_no_locks(uploads)
         names = sorted(p.name for p in uploads.iterdir() if p.name != ".tusd")
         kept_name = kept[len(server.base_path):]
         self.assertEqual(names, [kept_name, kept_name + ".info"])
