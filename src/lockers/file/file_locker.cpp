@@ -222,12 +222,14 @@ Shared::Shared(std::shared_ptr<LockCalls> c, std::unique_ptr<LockFiles> lock_fil
       calls(std::move(c)),
       files(std::move(lock_files)),
       watcher(*calls, *files, options.holder_poll, watcher_calls(table, logger), *logger) {
+  // No thread for the rest of our life where nobody has died.
+  if (files->process().dead().empty()) return;
   left_overs_ = std::thread([this] { remove_left_overs(*files, stopping_); });
 }
 
 Shared::~Shared() {
   stopping_ = true;
-  left_overs_.join();
+  if (left_overs_.joinable()) left_overs_.join();
 }
 
 Awaitable<Result<std::unique_ptr<Lease>>> FileLocker::acquire(UploadId id, Deadline deadline,
