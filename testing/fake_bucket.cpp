@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 TUS_NAMESPACE_BEGIN
@@ -21,6 +22,11 @@ Awaitable<void> travel() {
   co_await asio::post(executor, asio::use_awaitable);
 }
 
+// A bucket tells when its objects were written.
+std::chrono::sys_seconds wall_seconds() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 }  // namespace
 
 Awaitable<Status> FakeBucket::create_record(Record record) {
@@ -30,6 +36,7 @@ Awaitable<Status> FakeBucket::create_record(Record record) {
   auto it = records_.find(record.info.id);
   if (it != records_.end() && !it->second.going) co_return fail(ErrorCode::upload_exists);
   auto id = record.info.id;
+  record.info.last_activity = wall_seconds();
   records_.insert_or_assign(std::move(id), std::move(record));
   co_return Status();
 }
@@ -43,6 +50,7 @@ Awaitable<Status> FakeBucket::put_record(Record record) {
   if (record.token < it->second.token) co_return fail(ErrorCode::lease_lost);
   if (it->second.going && !record.going) co_return fail(ErrorCode::upload_gone);
   record.version = it->second.version + 1;
+  record.info.last_activity = it->second.info.last_activity;
   it->second = std::move(record);
   co_return Status();
 }
@@ -85,6 +93,7 @@ Awaitable<Status> FakeBucket::put_rest(UploadId id, int which, Rest rest, std::u
     co_return fail(ErrorCode::no_space);
   }
   rests_[key] = std::move(rest);
+  records_.find(key.first)->second.info.last_activity = wall_seconds();
   co_return Status();
 }
 
@@ -116,6 +125,7 @@ Awaitable<Status> FakeBucket::put_part(UploadId id, std::size_t number, std::str
   if (!parts_[id].try_emplace(number, std::move(bytes)).second) {
     co_return fail(ErrorCode::internal, "a part was written twice");
   }
+  records_.find(id)->second.info.last_activity = wall_seconds();
   co_return Status();
 }
 

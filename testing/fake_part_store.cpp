@@ -1,3 +1,5 @@
+#include "testing/part_look.h"
+
 #include <tus/testing/fake_part_store.h>
 
 #include <algorithm>
@@ -16,14 +18,6 @@ using Rest = FakeBucket::Rest;
 
 constexpr std::size_t page_size = 50;
 
-// An upload as the bucket has it.
-struct Seen {
-  Record record;
-  std::size_t parts = 0;    // that count
-  std::string rest;         // behind them
-  bool has_object = false;  // completed
-};
-
 // Where a join is. What is written of it lies in parts that do not count yet.
 struct JoinRun {
   std::size_t part = 0;  // of the upload's list
@@ -32,51 +26,6 @@ struct JoinRun {
   std::uint64_t size = 0;
   std::string buffer;
 };
-
-// One look; what was read may be of several moments.
-Awaitable<Result<Seen>> look_once(FakeBucket& bucket, UploadId id) {
-  auto record = co_await bucket.get_record(id);
-  if (!record) co_return fail(record.error());
-  if (record->going) co_return fail(ErrorCode::upload_not_found);
-  Seen seen;
-  seen.record = *std::move(record);
-  auto& info = seen.record.info;
-  info.offset = 0;
-  // In the order in which bytes go: from a rest into a part, from the parts into the object.
-  auto rest = co_await bucket.get_rest(id, seen.record.live_rest);
-  if (!rest) co_return fail(rest.error());
-  auto sizes = co_await bucket.part_sizes(id);
-  if (!sizes) co_return fail(sizes.error());
-  auto object = co_await bucket.object_size(id);
-  if (!object) co_return fail(object.error());
-  if (*object) {
-    seen.has_object = true;
-    info.offset = info.join_pending ? 0 : **object;
-    co_return seen;
-  }
-  if (info.join_pending) co_return seen;
-  auto pending = seen.record.pending_parts;
-  for (auto size : *sizes) {
-    if (pending && seen.parts == *pending) break;
-    info.offset += size;
-    ++seen.parts;
-  }
-  // A .part object that a part has swallowed says so by its number: it is not counted twice.
-  if (*rest && (*rest)->after == seen.parts) seen.rest = std::move((*rest)->bytes);
-  info.offset += seen.rest.size();
-  co_return seen;
-}
-
-// What counts is said by the record: it has to be the same before and after.
-Awaitable<Result<Seen>> look(FakeBucket& bucket, UploadId id) {
-  while (true) {
-    auto seen = co_await look_once(bucket, id);
-    if (!seen) co_return fail(seen.error());
-    auto record = co_await bucket.get_record(id);
-    if (!record) co_return fail(record.error());
-    if (record->version == seen->record.version) co_return seen;
-  }
-}
 
 // Everything but the record.
 Awaitable<Status> clear(FakeBucket& bucket, UploadId id, std::uint64_t token) {
@@ -223,6 +172,9 @@ Awaitable<AppendOutcome> PartUpload::append(const Lease& lease, BodySource& sour
     if (run.begun) staged_ = std::move(run);
   } else if (run.stored > info.offset) {
     info.offset = run.stored;
+  }
+  if (run.begun) {
+    info.last_activity = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   }
   outcome.safe_offset = info.offset;
   co_return outcome;
@@ -416,6 +368,8 @@ Awaitable<Status> PartUpload::keep_first(const Lease& lease, std::string first) 
   co_await write_parts(lease, run);
   if (!run.error) co_await write_rest(lease, run);
   seen_.record.info.offset = run.stored;
+  seen_.record.info.last_activity =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   if (run.error) co_return fail(*run.error);
   co_return Status();
 }
@@ -462,7 +416,7 @@ class PartStore final : public Store {
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline) override;
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline) override;
-  Awaitable<Result<ListPage>> list(std::string cursor, Deadline) override;
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override;
 
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline) override {
     co_return co_await bucket_->ids_of_joins();
@@ -558,13 +512,40 @@ Awaitable<Result<std::unique_ptr<ReadStream>>> PartStore::read(UploadId id, Byte
   co_return std::make_unique<PartReadStream>(bucket_, std::move(id), range);
 }
 
-Awaitable<Result<ListPage>> PartStore::list(std::string cursor, Deadline) {
-  ListPage page;
-  auto ids = co_await bucket_->ids_behind(std::move(cursor), page_size);
-  if (!ids) co_return fail(ids.error());
-  page.ids = *std::move(ids);
-  if (page.ids.size() == page_size) page.next = page.ids.back().str();
-  co_return page;
+// A list of the records, and a look at each of them.
+class PartScan final : public UploadScan {
+ public:
+  PartScan(std::shared_ptr<FakeBucket> bucket, ScanOptions options)
+      : bucket_(std::move(bucket)), idle_since_(options.idle_since) {}
+
+  Awaitable<Result<ScanPage>> next(Deadline) override {
+    auto ids = co_await bucket_->ids_behind(last_, page_size);
+    if (!ids) co_return fail(ids.error());
+    ScanPage page;
+    page.at_end = ids->size() < page_size;
+    for (auto& id : *ids) {
+      last_ = id.str();
+      auto seen = co_await look(*bucket_, std::move(id));
+      if (!seen && seen.error() == ErrorCode::store_unavailable) co_return fail(seen.error());
+      if (seen && is_wanted(seen->record.info)) {
+        page.uploads.push_back(std::move(seen->record.info));
+      }
+    }
+    co_return page;
+  }
+
+ private:
+  bool is_wanted(const UploadInfo& info) const {
+    return !idle_since_ || (!info.finished() && info.last_activity < *idle_since_);
+  }
+
+  std::shared_ptr<FakeBucket> bucket_;
+  std::optional<std::chrono::sys_seconds> idle_since_;
+  std::string last_;
+};
+
+std::unique_ptr<UploadScan> PartStore::scan(ScanOptions options) {
+  return std::make_unique<PartScan>(bucket_, options);
 }
 
 }  // namespace

@@ -133,24 +133,30 @@ void lists_everything_once(StoreBackend& backend) {
     create(store, draft_of(id, 1));
     made.insert(id);
   }
-  std::set<std::string> seen;
-  std::string cursor;
-  int pages = 0;
-  do {
-    auto page = run(store.list(cursor, Deadline::never()));
-    ASSERT_TRUE(page) << page.error().detail();
-    for (const auto& id : page->ids) EXPECT_TRUE(seen.insert(id.str()).second) << id.str();
-    cursor = page->next;
-    ASSERT_LT(++pages, 1000);
-  } while (!cursor.empty());
-  EXPECT_EQ(seen, made);
+  EXPECT_EQ(list_all(store), std::vector<std::string>(made.begin(), made.end()));
 }
 
-void lists_nothing(StoreBackend& backend) {
-  auto page = run(backend.store().list("", Deadline::never()));
-  ASSERT_TRUE(page);
-  EXPECT_TRUE(page->ids.empty());
-  EXPECT_TRUE(page->next.empty());
+// [STORE-13]
+void finds_nothing_where_nothing_is(StoreBackend& backend) {
+  EXPECT_TRUE(scan_all(backend.store()).empty());
+  ScanOptions idle;
+  idle.idle_since = std::chrono::sys_days(std::chrono::year(2500) / 1 / 1);
+  EXPECT_TRUE(scan_all(backend.store(), idle).empty());
+}
+
+// [STORE-13] With what an inspection tells.
+void tells_of_each_upload_what_it_is(StoreBackend& backend) {
+  auto draft = draft_of("dir/a", 10);
+  draft.raw_metadata = "name eA==";
+  draft.finish = FinishState::pending;
+  create(backend.store(), std::move(draft), "12345");
+  const auto all = scan_all(backend.store());
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].id.str(), "dir/a");
+  EXPECT_EQ(all[0].length, 10u);
+  EXPECT_EQ(all[0].offset, 5u);
+  EXPECT_EQ(all[0].raw_metadata, "name eA==");
+  EXPECT_EQ(all[0].finish, FinishState::pending);
 }
 
 // [STORE-13]
@@ -192,7 +198,8 @@ constexpr StoreTest basic_tests[] = {
     {"reads_ranges", reads_ranges},
     {"reads_what_is_not_finished", reads_what_is_not_finished},
     {"lists_everything_once", lists_everything_once},
-    {"lists_nothing", lists_nothing},
+    {"finds_nothing_where_nothing_is", finds_nothing_where_nothing_is},
+    {"tells_of_each_upload_what_it_is", tells_of_each_upload_what_it_is},
     {"counts_what_is_stored", counts_what_is_stored},
     {"is_healthy_and_closes", is_healthy_and_closes},
 };
@@ -210,7 +217,7 @@ int add_store_contract(const std::string& name, MakeStoreBackend make) {
   for (auto tests :
        {store_basic_tests(), store_append_tests(), store_state_tests(), store_lease_tests(),
         store_shortage_tests(), store_restart_tests(), store_gone_tests(), store_load_tests(),
-        store_look_tests(), store_join_tests()}) {
+        store_look_tests(), store_join_tests(), store_idle_tests()}) {
     count += add_contract<StoreBackend>("store_contract_" + name, tests, run_one, __FILE__);
   }
   return count;

@@ -1,5 +1,7 @@
 #include "testing/store_contract_kit.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -140,16 +142,22 @@ StoreUsage usage_of(Store& store) {
   return *usage;
 }
 
+std::vector<UploadInfo> scan_all(Store& store, ScanOptions options) {
+  std::vector<UploadInfo> all;
+  const auto scan = store.scan(options);
+  for (int pages = 0; pages < 100'000; ++pages) {
+    auto page = run(scan->next(Deadline::never()));
+    if (!page) throw std::runtime_error("scan failed: " + page.error().detail());
+    std::ranges::move(page->uploads, std::back_inserter(all));
+    if (page->at_end) return all;
+  }
+  throw std::runtime_error("the scan has no end");
+}
+
 std::vector<std::string> list_all(Store& store) {
   std::vector<std::string> ids;
-  std::string cursor;
-  do {
-    auto page = run(store.list(cursor, Deadline::never()));
-    if (!page) throw std::runtime_error("list failed: " + page.error().detail());
-    for (const auto& id : page->ids) ids.push_back(id.str());
-    cursor = page->next;
-    if (ids.size() > 100'000) throw std::runtime_error("the list has no end");
-  } while (!cursor.empty());
+  for (const auto& info : scan_all(store)) ids.push_back(info.id.str());
+  std::ranges::sort(ids);
   return ids;
 }
 

@@ -35,6 +35,7 @@ std::span<const StoreTest> store_gone_tests();
 std::span<const StoreTest> store_load_tests();
 std::span<const StoreTest> store_look_tests();
 std::span<const StoreTest> store_join_tests();
+std::span<const StoreTest> store_idle_tests();
 
 // From here on with a new store over what is stored. One that forgets goes on as it is: that it does
 // forget is a test of its own.
@@ -81,7 +82,9 @@ void expect_bytes(StoreBackend& backend, std::string_view id, std::string_view b
 void expect_stored(StoreBackend& backend, std::string_view id, std::string_view bytes);
 std::string peek(StoreBackend& backend, std::string_view id, std::uint64_t count);
 StoreUsage usage_of(Store& store);
-// All ids, page by page, in the order of the list.
+// All uploads that a scan finds, page by page.
+std::vector<UploadInfo> scan_all(Store& store, ScanOptions options = ScanOptions());
+// Their ids, sorted.
 std::vector<std::string> list_all(Store& store);
 void expect_error(const Status& status, ErrorCode code);
 template <class T>

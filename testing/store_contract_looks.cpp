@@ -130,8 +130,9 @@ Awaitable<void> look(Beside& beside, std::uint64_t step) {
 Awaitable<void> count(Beside& beside) {
   auto& store = beside.backend.store();
   while (!beside.over && !::testing::Test::HasFailure()) {
-    auto page = co_await store.list("", never);
-    EXPECT_TRUE(page && page->ids.size() == 1 && page->next.empty());
+    const auto scan = store.scan(ScanOptions());
+    auto page = co_await scan->next(never);
+    EXPECT_TRUE(page && page->uploads.size() == 1 && page->at_end);
     auto usage = co_await store.usage(never);
     EXPECT_TRUE(usage && usage->uploads == 1);
     auto health = co_await store.health(never);
@@ -184,7 +185,8 @@ Awaitable<void> look_at_coming(Store& store, std::string id, std::atomic<bool>& 
       EXPECT_TRUE(info.error() == ErrorCode::upload_not_found)
           << describe(info.error().code()).code << " " << info.error().detail();
     }
-    auto page = co_await store.list("", never);
+    const auto scan = store.scan(ScanOptions());
+    auto page = co_await scan->next(never);
     EXPECT_TRUE(page);
     auto usage = co_await store.usage(never);
     EXPECT_TRUE(usage);

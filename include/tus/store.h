@@ -104,10 +104,29 @@ struct StoreUsage {
   std::uint64_t uploads = 0;
 };
 
-struct ListPage {
-  ListPage() = default;
-  std::vector<UploadId> ids;
-  std::string next;  // cursor for the next call; empty at the end
+struct ScanOptions {
+  ScanOptions() = default;
+
+  // When set: only uploads that are not finished and whose last_activity is known and before this. A store
+  // passes over all others as cheaply as it can, and tells what belongs to no upload any more.
+  std::optional<std::chrono::sys_seconds> idle_since;
+};
+
+struct ScanPage {
+  ScanPage() = default;
+
+  std::vector<UploadInfo> uploads;   // may be empty before the end
+  std::vector<UploadId> left_overs;  // with idle_since: names for Store::remove_left_over()
+  bool at_end = false;
+};
+
+// A walk through all uploads of a store. Used by one coroutine; must not outlive its store.
+class TUS_EXPORT UploadScan {
+ public:
+  virtual ~UploadScan() = default;
+  // A few more of them, each once. Uploads that come or go meanwhile may or may not be seen, and those
+  // whose state cannot be read are not. Not called again at the end, or after an error.
+  virtual Awaitable<Result<ScanPage>> next(Deadline deadline) = 0;
 };
 
 // An upload that was opened under a lease. One coroutine at a time uses it, on any executor; it must not
@@ -195,9 +214,13 @@ class TUS_EXPORT Store {
   virtual Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                               Deadline deadline) = 0;
 
-  // Pages through all uploads; `cursor` is empty at first. Uploads that come or go meanwhile may or may
-  // not be seen.
-  virtual Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) = 0;
+  // Costs nothing before the first page.
+  virtual std::unique_ptr<UploadScan> scan(ScanOptions options) = 0;
+  // Removes what a creation or a termination that was cut off has left under this name, if it still
+  // belongs to no upload and has not been changed since `idle_since`. The bytes that it held; nothing: it
+  // was left alone. For what a scan has named.
+  virtual Awaitable<Result<std::optional<std::uint64_t>>> remove_left_over(
+      UploadId id, const Lease& lease, std::chrono::sys_seconds idle_since, Deadline deadline);
   // The final uploads whose join is pending, cheaply: it is asked often, and there are few. May also name
   // some whose join has just ended. One that is created is named before create() returns.
   virtual Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline);

@@ -40,6 +40,9 @@ struct UploadInfo {
       storage;  // where the bytes are; keys as tusd's (Type, Path, ...)
   FinishState finish = FinishState::derived;
   UploadDigest digest;
+  // When bytes last came, or when it was created: what an expiry counts from. Nothing where the store does
+  // not know it; then it does not expire.
+  std::optional<std::chrono::sys_seconds> last_activity;
   // A final upload whose parts are not in it yet. Its offset is 0 until all of them are.
   bool join_pending = false;
 

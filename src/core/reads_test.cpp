@@ -60,9 +60,7 @@ class LoggedStore final : public Store {
     if (!stream) co_return fail(stream.error());
     co_return std::make_unique<LoggedStream>(std::move(*stream), log);
   }
-  Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) override {
-    return inner_->list(std::move(cursor), deadline);
-  }
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override { return inner_->scan(options); }
   Awaitable<Result<StoreUsage>> usage(Deadline deadline) override {
     return inner_->usage(deadline);
   }

@@ -155,9 +155,7 @@ class FaultyStore final : public Store {
     faults->bytes_read += range.count;
     return inner_->read(std::move(id), range, deadline);
   }
-  Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) override {
-    return inner_->list(std::move(cursor), deadline);
-  }
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override { return inner_->scan(options); }
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override {
     return inner_->pending_joins(deadline);
   }

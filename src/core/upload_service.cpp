@@ -524,19 +524,20 @@ void UploadService::start_recovery() {
 }
 
 Awaitable<void> UploadService::recover() {
-  std::string cursor;
-  do {
-    auto page = co_await parts_.store->list(cursor, store_deadline());
+  const auto scan = parts_.store->scan(ScanOptions());
+  for (bool at_end = false; !at_end;) {
+    if (jobs_.closing()) co_return;
+    auto page = co_await scan->next(store_deadline());
     if (!page) {
       parts_.logger->log(LogLevel::error, "RecoveryFailed", {{"cause", page.error().detail()}});
       co_return;
     }
-    for (auto& id : page->ids) {
+    at_end = page->at_end;
+    for (const auto& info : page->uploads) {
       if (jobs_.closing()) co_return;
-      co_await try_left_over(std::move(id));
+      if (info.finishing()) co_await try_left_over(info.id);
     }
-    cursor = std::move(page->next);
-  } while (!cursor.empty());
+  }
 }
 
 Awaitable<void> UploadService::try_left_over(UploadId id) {

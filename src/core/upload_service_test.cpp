@@ -127,9 +127,10 @@ TEST_F(Service, PreCreateMayRefuse) {  // [SVC-1]
   const auto refused = bench.request("POST", "/files/", fields);
   EXPECT_EQ(refused.status, 402);
   EXPECT_EQ(refused.body, "pay first");
-  auto page = bench.run(store->list("", Deadline::never()));
+  const auto scan = store->scan(ScanOptions());
+  const auto page = bench.run(scan->next(Deadline::never()));
   ASSERT_TRUE(page);
-  EXPECT_TRUE(page->ids.empty());
+  EXPECT_TRUE(page->uploads.empty() && page->at_end);
 }
 
 TEST_F(Service, PreCreateChoosesIdAndMetadata) {  // [SVC-2]

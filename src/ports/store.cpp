@@ -34,6 +34,12 @@ Awaitable<Result<std::vector<UploadId>>> Store::pending_joins(Deadline) {
   co_return std::vector<UploadId>();
 }
 
+Awaitable<Result<std::optional<std::uint64_t>>> Store::remove_left_over(UploadId, const Lease&,
+                                                                        std::chrono::sys_seconds,
+                                                                        Deadline) {
+  co_return std::nullopt;
+}
+
 Awaitable<Result<OpenedUpload>> Store::open_and_append(UploadId id, const Lease& lease,
                                                        BodySource& source, AppendCheck check,
                                                        Deadline deadline) {

@@ -23,6 +23,7 @@ InfoFile file_of(Context& context, UploadDraft draft, std::uint64_t offset) {
   info.partial_uploads = std::move(draft.partial_uploads);
   info.storage = std::move(draft.storage);
   info.finish = draft.finish;
+  info.last_activity = std::chrono::floor<std::chrono::seconds>(context.clock->wall());
   context.layout.describe(info);
   if (!context.off() && info.finish != FinishState::finished) {
     auto safe = context.always() ? offset : 0;

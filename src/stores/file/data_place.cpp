@@ -52,9 +52,9 @@ class Search {
 
   Result<FoundData> look(Result<Place> place, std::string path, int flags) {
     if (!place) return fail(place.error());
-    auto size = io_.size(place->name, flags);
-    if (!size) return fail(size.error());
-    return FoundData{*std::move(place), *size, std::move(path)};
+    auto seen = io_.look(place->name, flags);
+    if (!seen) return fail(seen.error());
+    return FoundData{*std::move(place), *seen, std::move(path)};
   }
   Result<FoundData> look_inside(const std::string& relative) {
     return look(layout_.at(relative), absolute(relative), AT_SYMLINK_NOFOLLOW);

@@ -13,7 +13,7 @@ namespace tus::file_store {
 
 struct FoundData {
   Place place;
-  std::uint64_t size = 0;
+  FileLook look;
   std::string path;  // absolute; what a Storage.Path has to be so that everybody finds it
 };
 

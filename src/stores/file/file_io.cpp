@@ -87,13 +87,20 @@ Status FileIo::close(Fd fd) {
   return {};
 }
 
-Result<std::uint64_t> FileIo::size(const Name& name, int flags) {
+Result<FileLook> FileIo::look(const Name& name, int flags) {
   struct stat found;
   if (calls_.fstatat(name.dir, name.leaf.c_str(), &found, flags) < 0) {
     return failed("stat", name.leaf);
   }
   if (!S_ISREG(found.st_mode)) return fail(ErrorCode::upload_damaged, "not a file: " + name.leaf);
-  return static_cast<std::uint64_t>(found.st_size);
+  return FileLook{static_cast<std::uint64_t>(found.st_size),
+                  std::chrono::sys_seconds(std::chrono::seconds(found.st_mtim.tv_sec))};
+}
+
+Result<std::uint64_t> FileIo::size(const Name& name, int flags) {
+  auto found = look(name, flags);
+  if (!found) return fail(std::move(found.error()));
+  return found->size;
 }
 
 Result<std::uint64_t> FileIo::size(int fd) {

@@ -6,6 +6,7 @@
 
 #include <tus/error.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,6 +32,12 @@ struct FileNumber {
   friend bool operator==(const FileNumber&, const FileNumber&) = default;
 };
 
+// A regular file, seen from outside.
+struct FileLook {
+  std::uint64_t size = 0;
+  std::chrono::sys_seconds changed;  // when bytes last came or went
+};
+
 class FileIo {
  public:
   explicit FileIo(Syscalls& calls) noexcept : calls_(calls) {}
@@ -42,7 +49,9 @@ class FileIo {
   Status write(int fd, std::uint64_t at, std::span<const std::byte> bytes);
   // Of a file that was written to: some file systems (NFS, quotas) say only now that there was no room.
   Status close(Fd fd);
-  // Size of a regular file; anything else is upload_damaged.
+  // Anything but a regular file is upload_damaged.
+  Result<FileLook> look(const Name& name, int flags);
+  // The size alone.
   Result<std::uint64_t> size(const Name& name, int flags);
   Result<std::uint64_t> size(int fd);
   Result<FileNumber> number(int fd);

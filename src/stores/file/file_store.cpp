@@ -4,18 +4,13 @@
 #include "stores/file/create.h"
 #include "stores/file/file_upload.h"
 #include "stores/file/join_marks.h"
+#include "stores/file/left_overs.h"
 #include "stores/file/read_stream.h"
 #include "stores/file/scan.h"
 
 #include <utility>
 
 namespace tus::file_store {
-
-namespace {
-
-constexpr std::size_t page_size = 4096;
-
-}  // namespace
 
 StoreCapabilities FileStore::capabilities() const noexcept {
   StoreCapabilities can;
@@ -104,9 +99,14 @@ Awaitable<Result<std::unique_ptr<ReadStream>>> FileStore::read(UploadId id, Byte
   co_return co_await run_blocking(*context_->pool, job);
 }
 
-Awaitable<Result<ListPage>> FileStore::list(std::string cursor, Deadline) {
-  auto job = [&](std::span<std::byte>) {
-    return list_ids(context_->layout.root(), cursor, page_size);
+std::unique_ptr<UploadScan> FileStore::scan(ScanOptions options) {
+  return std::make_unique<DirectoryScan>(*context_, options);
+}
+
+Awaitable<Result<std::optional<std::uint64_t>>> FileStore::remove_left_over(
+    UploadId id, const Lease& lease, std::chrono::sys_seconds idle_since, Deadline) {
+  auto job = [&](std::span<std::byte> scratch) {
+    return context_->checked(remove_rest(*context_, id, lease, idle_since, scratch));
   };
   co_return co_await run_blocking(*context_->pool, job, Blocking::for_long);
 }

@@ -24,7 +24,10 @@ class FileStore final : public Store {
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) override;
   Awaitable<Result<std::unique_ptr<ReadStream>>> read(UploadId id, ByteRange range,
                                                       Deadline deadline) override;
-  Awaitable<Result<ListPage>> list(std::string cursor, Deadline deadline) override;
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override;
+  Awaitable<Result<std::optional<std::uint64_t>>> remove_left_over(
+      UploadId id, const Lease& lease, std::chrono::sys_seconds idle_since,
+      Deadline deadline) override;
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override;
   Awaitable<Result<StoreUsage>> usage(Deadline deadline) override;
   Awaitable<Status> health(Deadline deadline) override;

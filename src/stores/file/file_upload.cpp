@@ -81,6 +81,9 @@ Awaitable<AppendOutcome> FileUpload::go_on(const Lease& lease, BodySource& sourc
   AppendOutcome outcome;
   outcome.body = run.body;
   outcome.error = std::move(run.error);
+  if (run.begun) {
+    file_.info.last_activity = std::chrono::floor<std::chrono::seconds>(context_.clock->wall());
+  }
   outcome.safe_offset = file_.info.offset;
   outcome.staged_offset = std::max(run.at, file_.info.offset);
   co_return outcome;

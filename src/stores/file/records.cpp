@@ -101,29 +101,30 @@ Result<Loaded> Records::load_consistent(const UploadId& id, std::span<std::byte>
 // With the data, which is beside `record` unless somebody chose another place.
 Result<Loaded> Records::complete(InfoFile file, Place& record) {
   record.name.leaf.resize(record.name.leaf.size() - std::string_view(".info").size());
-  auto size = data_size(file, record.name);
-  if (!size) return fail(size.error());
+  auto data = look_at_data(file, record.name);
+  if (!data) return fail(data.error());
   auto& info = file.info;
-  info.offset = counted_size(file, *size, options_.boot_id);
+  info.offset = counted_size(file, data->size, options_.boot_id);
+  info.last_activity = data->changed;
   if (info.length && info.offset > *info.length) {
     return fail(ErrorCode::upload_damaged, "more bytes than the upload's length");
   }
-  return Loaded{std::move(file), *size};
+  return Loaded{std::move(file), data->size};
 }
 
-Result<std::uint64_t> Records::data_size(InfoFile& file, const Name& beside) {
+Result<FileLook> Records::look_at_data(InfoFile& file, const Name& beside) {
   auto& info = file.info;
   if (layout_.is_default(info.id, info.storage)) {
-    auto size = io_.size(beside, AT_SYMLINK_NOFOLLOW);
-    if (size && info.storage.empty()) layout_.describe(info);
+    auto data = io_.look(beside, AT_SYMLINK_NOFOLLOW);
+    if (data && info.storage.empty()) layout_.describe(info);
     bool recorded = info.storage.contains("Path");
-    if (size || recorded || !(size.error() == ErrorCode::upload_not_found)) return size;
+    if (data || recorded || !(data.error() == ErrorCode::upload_not_found)) return data;
   }
   auto found = find_data(io_, layout_, info);
   if (!found) return fail(found.error());
   info.storage["Path"] = std::move(found->path);
   layout_.describe(info);
-  return found->size;
+  return found->look;
 }
 
 // Where the data is now, by the same rule.

@@ -112,7 +112,7 @@ class Records {
   Result<InfoFile> read_at(const Name& name, const UploadId& id, std::span<std::byte> scratch);
   // `beside` is the data file where nobody asked for another place. Where it is elsewhere, and the record did not
   // say so, the file in memory does from now on, and the next record that is written.
-  Result<std::uint64_t> data_size(InfoFile& file, const Name& beside);
+  Result<FileLook> look_at_data(InfoFile& file, const Name& beside);
   Result<Place> place_of_data(const InfoFile& file);
   // In `.tusd/tmp`, which is on the file system of the store.
   Name temporary_name();

@@ -1,121 +1,171 @@
 #include "stores/file/scan.h"
 
-#include "stores/file/file_io.h"
+#include "async/run_blocking.h"
+#include "stores/file/left_overs.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <dirent.h>
-#include <memory>
-#include <queue>
-#include <string_view>
-#include <unistd.h>
+#include <chrono>
 #include <utility>
-#include <vector>
 
 namespace tus::file_store {
 
 namespace {
 
-constexpr std::string_view info_suffix = ".info";
-constexpr std::size_t longest_path = 1024 + info_suffix.size();  // of an id's record
+// Of a page. What is looked at in a row is looked at fast, and others get their turn then.
+constexpr std::size_t most_uploads = 256;
+constexpr std::chrono::milliseconds longest_job{5};
+constexpr std::size_t entries_between_looks_at_the_clock = 64;
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
+constexpr std::size_t most_ownerless = 10'000;  // the next pass finds the others
 
-Directory open_directory(int parent, const char* name) {
-  int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return nullptr;
-  Directory directory(::fdopendir(fd));
-  if (!directory) ::close(fd);
-  return directory;
+std::string_view without_suffix(std::string_view path) {
+  path.remove_suffix(info_suffix.size());
+  return path;
 }
 
-bool is_directory(int parent, const dirent& entry) {
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
-  struct stat found;
-  return ::fstatat(parent, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISDIR(found.st_mode);
+bool is_missing(const Error& error) { return error == ErrorCode::upload_not_found; }
+
+// An error that says nothing about one upload, but about the disk.
+bool is_serious(const Error& error) { return error == ErrorCode::store_unavailable; }
+
+}  // namespace
+
+Awaitable<Result<ScanPage>> DirectoryScan::next(Deadline) {
+  auto job = [&](std::span<std::byte> scratch) { return context_.checked(page(scratch)); };
+  co_return co_await run_blocking(*context_.pool, job, Blocking::for_long);
 }
 
-// Calls visit(directory, name, path) for every file below `root` that may belong to an upload. A
-// directory that goes away meanwhile is passed over.
-template <class Visit>
-Status walk(int root, Visit visit) {
-  struct Level {
-    Directory directory;
-    std::size_t path_length;
+Result<ScanPage> DirectoryScan::page(std::span<std::byte> scratch) {
+  ScanPage page;
+  if (!walk_) {
+    auto walk = Walk::begin(context_.layout.root());
+    if (!walk) return fail(std::move(walk.error()));
+    walk_ = std::move(*walk);
+    if (idle_since_) remove_old_temporaries(context_, *idle_since_);
+  }
+  const auto stop = context_.clock->now() + longest_job;
+  do {
+    for (std::size_t i = 0; i < entries_between_looks_at_the_clock && !page.at_end; ++i) {
+      if (auto done = go_on(page, scratch); !done) return fail(std::move(done.error()));
+    }
+  } while (!page.at_end && page.uploads.size() < most_uploads && context_.clock->now() < stop);
+  return page;
+}
+
+Status DirectoryScan::go_on(ScanPage& page, std::span<std::byte> scratch) {
+  auto entry = walk_->next();
+  if (!entry) return fail(std::move(entry.error()));
+  if (*entry) return visit(**entry, page, scratch);
+  if (!looks_for_owners_ && !ownerless_.empty()) {
+    looks_for_owners_ = true;
+    auto walk = Walk::begin(context_.layout.root());
+    if (!walk) return fail(std::move(walk.error()));
+    walk_ = std::move(*walk);
+    return {};
+  }
+  end_of_walk(page);
+  return {};
+}
+
+void DirectoryScan::end_of_walk(ScanPage& page) {
+  page.at_end = true;
+  for (const auto& name : ownerless_) {
+    if (auto id = UploadId::parse(name)) page.left_overs.push_back(std::move(*id));
+  }
+}
+
+Status DirectoryScan::visit(const Walk::Entry& entry, ScanPage& page,
+                            std::span<std::byte> scratch) {
+  if (looks_for_owners_) return visit_record(entry, scratch);
+  return idle_since_ ? visit_idle(entry, page, scratch) : visit_any(entry, page, scratch);
+}
+
+Status DirectoryScan::visit_any(const Walk::Entry& entry, ScanPage& page,
+                                std::span<std::byte> scratch) {
+  if (!entry.path.ends_with(info_suffix)) return {};
+  auto id = UploadId::parse(without_suffix(entry.path));
+  if (!id) return {};
+  auto loaded = context_.records.load_consistent(*id, scratch);
+  if (!loaded) return is_serious(loaded.error()) ? Status(fail(loaded.error())) : Status();
+  context_.handover->seen(*loaded);
+  if (context_.keeper) (void)context_.keeper->saw(*loaded);
+  page.uploads.push_back(std::move(loaded->file.info));
+  return {};
+}
+
+// Most uploads are young or finished. A look at the data tells the young ones without reading a record.
+Status DirectoryScan::visit_idle(const Walk::Entry& entry, ScanPage& page,
+                                 std::span<std::byte> scratch) {
+  if (!entry.is_regular) return {};
+  const bool is_record = entry.path.ends_with(info_suffix);
+  const auto data_of = [is_record](std::string_view name) {
+    return is_record ? without_suffix(name) : name;
   };
-  std::vector<Level> levels;
-  std::string path;
-  levels.push_back({open_directory(root, "."), 0});
-  if (!levels.back().directory) return fail(error_of_errno(errno, "list", "."));
-  while (!levels.empty()) {
-    DIR* directory = levels.back().directory.get();
-    path.resize(levels.back().path_length);
-    errno = 0;
-    auto* entry = ::readdir(directory);
-    if (!entry) {
-      if (errno != 0) return fail(error_of_errno(errno, "list", path));
-      levels.pop_back();
-      continue;
-    }
-    std::string_view name(entry->d_name);
-    if (name.starts_with('.') || path.size() + name.size() > longest_path) continue;
-    path.append(name);
-    if (!is_directory(::dirfd(directory), *entry)) {
-      visit(::dirfd(directory), entry->d_name, std::string_view(path));
-      continue;
-    }
-    path.push_back('/');
-    auto below = open_directory(::dirfd(directory), entry->d_name);
-    if (below) levels.push_back({std::move(below), path.size()});
+  const auto data =
+      context_.io.look({entry.directory, std::string(data_of(entry.name))}, AT_SYMLINK_NOFOLLOW);
+  if (!data && is_serious(data.error())) return fail(data.error());
+  // Where the data is beside its record, it is what is looked at; where it is not, the record leads to it.
+  const bool leads_on = is_record ? !data : data && data->changed < *idle_since_;
+  if (!leads_on) return {};
+  auto id = UploadId::parse(data_of(entry.path));
+  return id ? look_at_idle(*id, page, scratch) : Status();
+}
+
+Status DirectoryScan::look_at_idle(const UploadId& id, ScanPage& page,
+                                   std::span<std::byte> scratch) {
+  auto loaded = context_.records.load(id, scratch);
+  if (loaded) {
+    auto& info = loaded->file.info;
+    const bool idle = info.last_activity && *info.last_activity < *idle_since_;
+    if (idle && !info.finished()) page.uploads.push_back(std::move(info));
+    return {};
+  }
+  if (is_serious(loaded.error())) return fail(std::move(loaded.error()));
+  if (!is_missing(loaded.error())) return {};
+  if (may_be_left_over(context_, id, *idle_since_, scratch)) {
+    if (ownerless_.size() < most_ownerless) ownerless_.insert(id.str());
   }
   return {};
 }
 
-}  // namespace
-
-Result<ListPage> list_ids(int root, const std::string& cursor, std::size_t most) {
-  // The smallest ids behind the cursor, the largest of them on top; one more than fits shows that there
-  // is another page.
-  std::priority_queue<UploadId> smallest;
-  auto walked = walk(root, [&](int, const char*, std::string_view path) {
-    if (!path.ends_with(info_suffix)) return;
-    path.remove_suffix(info_suffix.size());
-    if (path <= cursor) return;
-    if (smallest.size() > most && path > smallest.top().str()) return;
-    auto id = UploadId::parse(path);
-    if (!id) return;
-    smallest.push(*std::move(id));
-    if (smallest.size() > most + 1) smallest.pop();
-  });
-  if (!walked) return fail(walked.error());
-
-  ListPage page;
-  bool more = smallest.size() > most;
-  if (more) smallest.pop();
-  page.ids.resize(smallest.size());
-  for (auto i = page.ids.size(); i-- > 0; smallest.pop()) page.ids[i] = smallest.top();
-  if (more) page.next = page.ids.back().str();
-  return page;
+// A data file may have any name, if a hook has chosen it. A record that cannot be read may name any of them.
+Status DirectoryScan::visit_record(const Walk::Entry& entry, std::span<std::byte> scratch) {
+  if (!entry.path.ends_with(info_suffix)) return {};
+  auto id = UploadId::parse(without_suffix(entry.path));
+  if (!id) return {};
+  auto record = context_.records.read(*id, scratch);
+  if (record) {
+    const auto path = record->info.storage.find("Path");
+    if (path == record->info.storage.end()) return {};
+    const std::string_view named(path->second);
+    if (named.ends_with("/" + id->str()) || named == id->str()) return {};
+    ownerless_.erase(std::string(named.substr(named.rfind('/') + 1)));
+    return {};
+  }
+  if (is_missing(record.error())) return {};
+  context_.logger->log(LogLevel::warn, "LeftOversKept",
+                       {{"id", id->str()}, {"error", record.error().detail()}});
+  ownerless_.clear();
+  return is_serious(record.error()) ? Status(fail(std::move(record.error()))) : Status();
 }
 
 Result<StoreUsage> measure(int root) {
   StoreUsage usage;
-  auto walked = walk(root, [&](int directory, const char* name, std::string_view path) {
-    if (path.ends_with(info_suffix)) {
+  auto walk = Walk::begin(root);
+  if (!walk) return fail(std::move(walk.error()));
+  for (;;) {
+    auto entry = walk->next();
+    if (!entry) return fail(std::move(entry.error()));
+    if (!*entry) return usage;
+    if ((*entry)->path.ends_with(info_suffix)) {
       ++usage.uploads;
-      return;
+      continue;
     }
     struct stat found;
-    if (::fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(found.st_mode)) {
-      usage.bytes += static_cast<std::uint64_t>(found.st_size);
-    }
-  });
-  if (!walked) return fail(walked.error());
-  return usage;
+    const bool seen =
+        ::fstatat((*entry)->directory, (*entry)->name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+    if (seen && S_ISREG(found.st_mode)) usage.bytes += static_cast<std::uint64_t>(found.st_size);
+  }
 }
 
 }  // namespace tus::file_store

@@ -66,7 +66,8 @@ void drop_staged(Record& record, Budget& budget) {
 
 class State {
  public:
-  explicit State(MemoryStoreOptions options) : budget(options.max_bytes) {}
+  State(MemoryStoreOptions options, std::shared_ptr<Clock> clock)
+      : budget(options.max_bytes), clock_(std::move(clock)) {}
 
   std::shared_ptr<Record> find(const UploadId& id) {
     std::lock_guard lock(mutex_);
@@ -97,19 +98,23 @@ class State {
     std::lock_guard lock(mutex_);
     joins_.erase(id);
   }
-  ListPage page(const std::string& cursor) {
+  // Some uploads behind `id`; the first ones for an empty id.
+  std::vector<std::shared_ptr<Record>> behind(const UploadId& id) {
     std::lock_guard lock(mutex_);
-    ListPage page;
-    auto from = UploadId::parse(cursor);
-    auto it = from ? records_.upper_bound(*from) : records_.begin();
-    for (; it != records_.end() && page.ids.size() < page_size; ++it) page.ids.push_back(it->first);
-    if (it != records_.end()) page.next = page.ids.back().str();
-    return page;
+    std::vector<std::shared_ptr<Record>> some;
+    auto it = records_.upper_bound(id);
+    for (; it != records_.end() && some.size() < page_size; ++it) some.push_back(it->second);
+    return some;
+  }
+
+  std::chrono::sys_seconds now() const noexcept {
+    return std::chrono::floor<std::chrono::seconds>(clock_->wall());
   }
 
   Budget budget;
 
  private:
+  std::shared_ptr<Clock> clock_;
   std::mutex mutex_;
   std::map<UploadId, std::shared_ptr<Record>> records_;
   std::set<UploadId> joins_;
@@ -309,6 +314,7 @@ class MemoryUpload final : public Upload {
     }
     auto moved = source.pull(record_->bytes.room(static_cast<std::size_t>(budget)));
     record_->bytes.commit(static_cast<std::size_t>(moved.bytes));
+    if (moved.bytes > 0) record_->info.last_activity = state_->now();
     state_->budget.give_back(budget - moved.bytes);
     if (mode == AppendRequest::Mode::plain) record_->info.offset = record_->bytes.size();
     outcome.body = moved.state;
@@ -365,9 +371,37 @@ UploadInfo info_of(UploadDraft draft) {
   return info;
 }
 
+class MemoryScan final : public UploadScan {
+ public:
+  MemoryScan(std::shared_ptr<State> state, ScanOptions options)
+      : state_(std::move(state)), idle_since_(options.idle_since) {}
+
+  Awaitable<Result<ScanPage>> next(Deadline) override {
+    ScanPage page;
+    auto some = state_->behind(last_);
+    page.at_end = some.size() < page_size;
+    for (const auto& record : some) {
+      std::lock_guard lock(record->mutex);
+      last_ = record->info.id;
+      if (!record->gone && is_wanted(record->info)) page.uploads.push_back(record->info);
+    }
+    co_return page;
+  }
+
+ private:
+  bool is_wanted(const UploadInfo& info) const {
+    return !idle_since_ || (!info.finished() && info.last_activity < *idle_since_);
+  }
+
+  std::shared_ptr<State> state_;
+  std::optional<std::chrono::sys_seconds> idle_since_;
+  UploadId last_;
+};
+
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(MemoryStoreOptions options) : state_(std::make_shared<State>(options)) {}
+  MemoryStore(MemoryStoreOptions options, std::shared_ptr<Clock> clock)
+      : state_(std::make_shared<State>(options, std::move(clock))) {}
 
   StoreCapabilities capabilities() const noexcept override {
     StoreCapabilities can;
@@ -391,6 +425,7 @@ class MemoryStore final : public Store {
     record->bytes.append(first);
     record->info = info_of(std::move(draft));
     record->info.offset = first.size();
+    record->info.last_activity = state_->now();
     record->token = lease.token();
     auto upload = std::make_unique<MemoryUpload>(state_, record);
     if (!state_->insert(upload->info().id, std::move(record))) {
@@ -428,8 +463,8 @@ class MemoryStore final : public Store {
     co_return std::make_unique<MemoryReadStream>(std::move(record), range);
   }
 
-  Awaitable<Result<ListPage>> list(std::string cursor, Deadline) override {
-    co_return state_->page(cursor);
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override {
+    return std::make_unique<MemoryScan>(state_, options);
   }
 
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline) override {
@@ -450,8 +485,9 @@ class MemoryStore final : public Store {
 
 }  // namespace
 
-std::shared_ptr<Store> make_memory_store(MemoryStoreOptions options) {
-  return std::make_shared<MemoryStore>(options);
+std::shared_ptr<Store> make_memory_store(MemoryStoreOptions options, std::shared_ptr<Clock> clock) {
+  if (!clock) clock = std::make_shared<SystemClock>();
+  return std::make_shared<MemoryStore>(options, std::move(clock));
 }
 
 TUS_NAMESPACE_END
