@@ -37,11 +37,25 @@ struct HandlerOptions {
   unsigned finish_attempts = 20;     // then the upload is abandoned, visibly
   bool concatenation = true;         // parallel uploads are joined, where the store can do that
   bool remove_joined_parts = false;  // once a final upload is finished
+  // Unfinished uploads that have got no bytes for so long are refused (410), and removed by the next sweep.
+  // 0: never.
+  std::chrono::seconds expire_after{0};
+  // A sweep also removes what is as old and belongs to no upload. See Store::remove_left_over().
+  bool remove_left_overs = true;
   bool allow_download = true;
   bool allow_termination = true;
   bool allow_termination_of_finished = true;
   std::optional<CorsOptions> cors;     // none: no fields for pages of other origins
   std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above
+};
+
+// What a sweep has removed.
+struct SweepReport {
+  std::uint64_t uploads = 0;
+  std::uint64_t upload_bytes = 0;
+  std::uint64_t left_overs = 0;  // of uploads that never were, or are no more
+  std::uint64_t left_over_bytes = 0;
+  std::uint64_t locks = 0;  // of processes that are dead
 };
 
 // The parts a handler works with. The handler keeps them alive; they may be shared between handlers.
@@ -69,9 +83,14 @@ class TUS_EXPORT Handler {
   // throw for anything a client or a store does.
   Awaitable<void> handle(Exchange& exchange);
 
-  // Takes up, in the background, finishes that an earlier process left behind. Call once, before or
-  // while serving.
+  // Takes up, in the background, finishes that an earlier process left behind, and sweeps from time to time
+  // when uploads expire. Call once, before or while serving.
   void recover();
+
+  // One pass over the store: removes what has expired, and left-overs. recover() makes such passes from time
+  // to time by itself, and gently; this one is for a program that does nothing else. Errors: those of the
+  // store; not_implemented when expire_after is 0.
+  Awaitable<Result<SweepReport>> sweep();
 
   // A stop is coming: a finish that fails from now on is left to the next start, and requests that wait
   // for it are answered. Any thread.

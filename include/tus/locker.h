@@ -6,6 +6,7 @@
 #include <tus/error.h>
 #include <tus/upload_id.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -53,6 +54,10 @@ class TUS_EXPORT Locker {
 
   // Whether anybody holds the upload now: a reader that finds it free needs no lease.
   virtual Awaitable<Result<bool>> is_held(UploadId id) = 0;
+
+  // Removes locks that have been there since before `since` and whose holders are dead, where such can be.
+  // How many. May be called at any time.
+  virtual Awaitable<Result<std::uint64_t>> remove_stale(std::chrono::sys_seconds since);
 };
 
 TUS_NAMESPACE_END

@@ -19,6 +19,9 @@ class TUS_EXPORT MetricsSink {
   virtual void upload_created() noexcept = 0;
   virtual void upload_finished() noexcept = 0;
   virtual void upload_terminated() noexcept = 0;
+  // A sweep has removed an upload, or what belonged to none, with so many bytes.
+  virtual void upload_expired(std::uint64_t bytes) noexcept { (void)bytes; }
+  virtual void left_over_removed(std::uint64_t bytes) noexcept { (void)bytes; }
   virtual void connection_opened() noexcept = 0;
   virtual void connection_closed() noexcept = 0;
 };

@@ -29,6 +29,8 @@ struct Config {
   std::uint64_t max_size = 0;  // bytes; 0: no limit
   bool disable_concatenation = false;
   bool concat_remove_parts = false;
+  std::chrono::milliseconds expire_after{0};  // 0: never
+  bool expire_left_overs = true;
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
   LockerKind locker = LockerKind::as_store;
@@ -66,6 +68,7 @@ struct Config {
   std::string config_file;
   std::string generate;  // what to print instead of serving: "man", "bash", ...
   bool check_config = false;
+  bool sweep = false;
   bool show_version = false;
   bool show_help = false;
 

@@ -42,6 +42,12 @@ std::optional<std::string> find_contradiction(const Config& config) {
   if ((config.files.file_perms & 0600) != 0600) {
     return "-file-perms must let the owner read and write files (06xx)";
   }
+  if (config.sweep && config.store == StoreKind::memory) {
+    return "-sweep: uploads in memory do not outlive their server";
+  }
+  if (config.sweep && config.expire_after.count() == 0) {
+    return "-sweep: say with -expire-after how old uploads have to be to go";
+  }
   if (config.unix_sock.size() >= sizeof(sockaddr_un::sun_path)) {
     return "-unix-sock: the path " + config.unix_sock + " is too long for a socket";
   }

@@ -1,6 +1,7 @@
 #include "app/configure.h"
 #include "app/flag_docs.h"
 #include "app/process.h"
+#include "app/sweep.h"
 
 #include <tus/version.h>
 
@@ -59,6 +60,7 @@ int run(const Texts& args, tus::app::StopSignals& signals, tus::app::Program pro
   }
   if (config->check_config) return check(*config);
   raise_descriptor_limit();
+  if (config->sweep) return tus::app::sweep_once(*config, signals);
   return process.run(*config);
 }
 

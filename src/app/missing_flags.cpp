@@ -88,9 +88,6 @@ constexpr std::array rows{
 
     on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
            "speak the IETF's draft of resumable uploads beside tus 1.0"),
-    detail(protocol, FlagKind::duration, "expire-after", "DURATION", "0",
-           "remove unfinished uploads by their age",
-           "remove unfinished uploads after this time; 0 for never"),
 
     detail(file_storage, FlagKind::number, "store-size", "BYTES", "0",
            "limit the size of all uploads together",

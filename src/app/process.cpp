@@ -1,5 +1,6 @@
 #include "app/process.h"
 
+#include "app/signpost.h"
 #include "app/start_lines.h"
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <cstdio>
 #include <stdexcept>
 #include <string_view>
-#include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -26,25 +26,6 @@ void say(std::string_view line) {
   std::printf("%s%.*s\n", date.c_str(), static_cast<int>(line.size()), line.data());
   std::fflush(stdout);
 }
-
-// Set once, from any thread; can be waited for as a descriptor.
-class Signpost {
- public:
-  Signpost() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~Signpost() { ::close(fd_); }
-  Signpost(const Signpost&) = delete;
-  Signpost& operator=(const Signpost&) = delete;
-
-  int fd() const noexcept { return fd_; }
-  void set() noexcept { ::eventfd_write(fd_, 1); }
-  bool is_set() const noexcept {
-    eventfd_t count = 0;
-    return ::eventfd_read(fd_, &count) == 0;
-  }
-
- private:
-  int fd_;
-};
 
 extern "C" void give_up_waiting(int) {
   constexpr std::string_view sentence =

@@ -84,6 +84,8 @@ HandlerOptions handler_options(const Config& config, const Server& server) {
   options.allow_termination = !config.disable_termination;
   options.allow_termination_of_finished = !config.disable_termination_finished;
   options.cors = cors_options(config);
+  options.expire_after = std::chrono::ceil<std::chrono::seconds>(config.expire_after);
+  options.remove_left_overs = config.expire_left_overs;
   options.digest = config.digest;
   options.concatenation = !config.disable_concatenation;
   options.remove_joined_parts = config.concat_remove_parts;

@@ -41,6 +41,9 @@ HandlerOptions checked(HandlerOptions options) {
   if (path.empty() || path.front() != '/' || path.back() != '/') {
     throw std::invalid_argument("base_path must begin and end with '/'");
   }
+  if (options.expire_after.count() < 0) {
+    throw std::invalid_argument("expire_after must not be negative");
+  }
   if (options.finish_attempts == 0)
     throw std::invalid_argument("finish_attempts must be at least 1");
   if (!options.live) {
@@ -68,6 +71,7 @@ protocol::TusOptions protocol_options(const HandlerOptions& options, const Store
   result.can_terminate = store.capabilities().terminate && options.allow_termination;
   result.can_download = options.allow_download;
   result.can_check = store.capabilities().staged_append;
+  result.expire_after = options.expire_after;
   result.can_concatenate = store.capabilities().concatenate && options.concatenation;
   return result;
 }
@@ -96,6 +100,8 @@ class Handler::Impl {
   // Commands whose answer is an upload's content.
   Awaitable<void> handle_read(const Command& command, Exchange& exchange);
   std::expected<Command, Response> plan(const RequestHead& head) const;
+  // What is not found may be what has expired.
+  void remember_departed(std::string_view id, Error& error) const;
   // Completes and reports an answer that is ready to be sent.
   Response made_ready(const RequestHead& head, std::string_view id, Response response,
                       const Error* cause) const;
@@ -128,6 +134,7 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   } catch (const std::exception& error) {
     outcome = Outcome(Error(ErrorCode::internal, error.what()));
   }
+  if (outcome.error) remember_departed(id_of(*planned, outcome), *outcome.error);
   co_await tell(*planned, outcome, exchange);
 }
 
@@ -159,6 +166,7 @@ Awaitable<void> Handler::Impl::handle_read(const Command& command, Exchange& exc
     opened = fail(ErrorCode::internal, error.what());
   }
   if (!opened) {
+    remember_departed(id.str(), opened.error());
     auto refusal = protocol_.render(head, command, Outcome(opened.error()));
     co_return co_await exchange.send_final(
         made_ready(head, id.str(), std::move(refusal), &opened.error()));
@@ -166,6 +174,11 @@ Awaitable<void> Handler::Impl::handle_read(const Command& command, Exchange& exc
   auto response = made_ready(head, id.str(), std::move(opened->head), nullptr);
   if (!opened->content) co_return co_await exchange.send_final(std::move(response));
   co_await exchange.send_content(std::move(response), *std::move(opened->content));
+}
+
+void Handler::Impl::remember_departed(std::string_view id, Error& error) const {
+  const bool was_here = error == ErrorCode::upload_not_found && service_.has_departed(id);
+  if (was_here) error = Error(ErrorCode::upload_gone);
 }
 
 Response Handler::Impl::made_ready(const RequestHead& head, std::string_view id, Response response,
@@ -201,6 +214,9 @@ Handler::~Handler() = default;
 
 Awaitable<void> Handler::handle(Exchange& exchange) { return impl_->handle(exchange); }
 void Handler::recover() { impl_->service().start_recovery(); }
+Awaitable<Result<SweepReport>> Handler::sweep() {
+  return impl_->service().sweep(core::UploadService::SweepPace::fast);
+}
 void Handler::begin_close() noexcept { impl_->service().begin_close(); }
 Awaitable<void> Handler::close(Deadline deadline) { return impl_->service().close(deadline); }
 std::string Handler::extensions() const { return impl_->protocol().extensions(); }

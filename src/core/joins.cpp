@@ -1,7 +1,9 @@
 #include "core/joins.h"
 
+#include "core/expiry.h"
 #include "core/lease_keeper.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -45,6 +47,8 @@ Awaitable<Result<Survey>> Joins::survey(UploadInfo upload) {
                                   part.error() == ErrorCode::upload_gone);
       if (gone) co_return fail(ErrorCode::part_gone, name);
       if (!part) co_return fail(std::move(part.error()));
+      if (has_expired(options_, parts_, *part)) co_return fail(ErrorCode::part_gone, name);
+      survey.last_activity = std::max(survey.last_activity, part->last_activity);
       known = seen.emplace(name, std::move(*part)).first;
     }
     if (auto added = add_part(survey, known->second, first_time); !added) {

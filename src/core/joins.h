@@ -3,6 +3,7 @@
 
 #include <tus/handler.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,7 @@ struct Survey {
   std::optional<std::uint64_t> length;  // of all together; nothing until each has one
   std::vector<UploadId> finished;       // each once
   bool all_finished = true;
+  std::optional<std::chrono::sys_seconds> last_activity;  // of the newest part
 };
 
 // Which joins are pending is a fact of the store, so that it outlives us and other servers know it, too. What is
@@ -30,7 +32,7 @@ class Joins {
   Joins(const HandlerOptions& options, const HandlerParts& parts)
       : options_(options), parts_(parts) {}
 
-  // `upload` is a final one. Errors: part_gone, invalid_concat (not a partial upload), upload_finish_failed (a part
+  // `upload` is a final one. Errors: part_gone (also one that has expired), invalid_concat (not a partial upload), upload_finish_failed (a part
   // was given up), max_size_exceeded (the sum; not of an upload whose length is on record), and the store's.
   Awaitable<Result<Survey>> survey(UploadInfo upload);
   // The same for a final upload that was just made. A DELETE that has a part in hand, and has looked for

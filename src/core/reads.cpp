@@ -1,5 +1,6 @@
 #include "core/reads.h"
 
+#include "core/expiry.h"
 #include "protocol/download.h"
 
 #include <utility>
@@ -18,6 +19,7 @@ Awaitable<Result<Download>> open_download(const HandlerOptions& options, const H
                                           UploadId id, const RequestHead& head) {
   auto info = co_await parts.store->inspect(id, store_deadline(options, parts));
   if (!info) co_return fail(std::move(info.error()));
+  if (has_expired(options, parts, *info)) co_return fail(ErrorCode::upload_gone);
   if (auto refusal = protocol::refuse_download(*info)) co_return fail(*refusal);
 
   std::optional<std::chrono::sys_seconds> date;

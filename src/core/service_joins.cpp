@@ -61,8 +61,10 @@ Awaitable<Outcome> UploadService::make_final(UploadDraft draft, Request request)
         again ? co_await end_upload(*again, request.head) : Status(fail(ErrorCode::internal));
     if (ended) outcome.upload.reset();
   } else if (outcome.error == ErrorCode::upload_finishing) {
-    // It is on record with all that it needs, so nothing can refuse it any more: it is created.
-    outcome = Outcome(made);
+    // It is on record with all that it needs, so nothing can refuse it any more: it is created, and has no end.
+    UploadInfo created = made;
+    created.last_activity.reset();
+    outcome = Outcome(std::move(created));
   }
   co_return outcome;
 }
@@ -84,6 +86,8 @@ Awaitable<Outcome> UploadService::inspect_join(UploadInfo info, const RequestHea
   if (!survey) co_return Outcome(std::move(survey.error()));
   if (!survey->all_finished) {
     if (!info.length) info.length = survey->length;
+    info.last_activity = std::max(info.last_activity, survey->last_activity);
+    if (has_expired(options_, parts_, info)) co_return Outcome(Error(ErrorCode::upload_gone));
     co_return Outcome(std::move(info));
   }
   auto held = co_await open_held(info.id, parts_.clock->now(), nullptr);
@@ -98,7 +102,8 @@ Awaitable<Outcome> UploadService::inspect_join(UploadInfo info, const RequestHea
 
 // ---- parts
 
-Awaitable<Status> UploadService::end_upload(HeldUpload& held, const RequestHead& head) {
+Awaitable<Status> UploadService::end_upload(HeldUpload& held, const RequestHead& head,
+                                            Ending ending) {
   auto& upload = *held.upload;
   auto ticket = co_await promise_hook(context_, HookEvent::post_terminate, upload.info(), head);
   if (!ticket) co_return fail(std::move(ticket.error()));
@@ -108,6 +113,11 @@ Awaitable<Status> UploadService::end_upload(HeldUpload& held, const RequestHead&
     co_return gone;
   }
   happened(context_, std::move(*ticket));
+  if (ending == Ending::expired) {
+    parts_.metrics->upload_expired(upload.info().offset);
+    log_upload(parts_, "UploadExpired", upload.info(), head);
+    co_return gone;
+  }
   parts_.metrics->upload_terminated();
   log_upload(parts_, "UploadTerminated", upload.info(), head);
   co_return gone;

@@ -36,6 +36,7 @@ struct FinishFaults {
   bool record_is_lost = false;     // finished is acknowledged and not recorded
   Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
   std::string inspect_throws_for;  // an id
+  std::function<void()> before_open;
   int reads = 0;
   std::uint64_t bytes_read = 0;
   int digests_saved = 0;
@@ -125,7 +126,8 @@ class FaultyUpload final : public Upload {
 // The memory store, but finishing is something that has to be done.
 class FaultyStore final : public Store {
  public:
-  FaultyStore() : inner_(make_memory_store()), faults(std::make_shared<FinishFaults>()) {}
+  explicit FaultyStore(std::shared_ptr<Store> inner = make_memory_store())
+      : inner_(std::move(inner)), faults(std::make_shared<FinishFaults>()) {}
 
   StoreCapabilities capabilities() const noexcept override {
     auto result = inner_->capabilities();
@@ -143,6 +145,7 @@ class FaultyStore final : public Store {
   }
   Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
                                                   Deadline deadline) override {
+    if (faults->before_open) faults->before_open();
     co_return wrap(co_await inner_->open(std::move(id), lease, deadline));
   }
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) override {

@@ -238,6 +238,7 @@ Awaitable<Outcome> UploadService::append(const AppendCommand& command, Request r
 
   const auto& info = held.upload->info();
   if (info.is_final) co_return refuse(ErrorCode::modify_final, *held.upload);
+  if (has_expired(options_, parts_, info)) co_return Outcome(Error(ErrorCode::upload_gone));
   if (info.finish == FinishState::abandoned)
     co_return Outcome(Error(ErrorCode::upload_finish_failed));
   if (command.offset != info.offset) co_return refuse(ErrorCode::mismatched_offset, *held.upload);
@@ -277,10 +278,11 @@ AppendCheck UploadService::plain_append_check(const AppendCommand& command,
   question.content_length = head.content_length;
   question.max_size = options_.live->max_size;
   const bool mark_first = needs_finish();
-  return [question, mark_first](const UploadInfo& info) -> std::optional<AppendRequest> {
+  return [this, question, mark_first](const UploadInfo& info) -> std::optional<AppendRequest> {
     const bool marked =
         info.finish == FinishState::pending || (info.finish == FinishState::derived && !mark_first);
     if (info.is_final || !marked || !info.length || info.has_all_bytes()) return std::nullopt;
+    if (has_expired(options_, parts_, info)) return std::nullopt;
     auto full = question;
     full.length = info.length;
     if (info.offset != full.offset || !protocol::check_length(full)) return std::nullopt;
@@ -471,6 +473,7 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
         co_return Outcome(Error(ErrorCode::upload_finish_failed));
       }
       if (info->join_pending) co_return co_await inspect_join(std::move(*info), request.head);
+      if (has_expired(options_, parts_, *info)) co_return Outcome(Error(ErrorCode::upload_gone));
       if (!info->finishing()) co_return Outcome(std::move(*info));
     }
   }
@@ -480,6 +483,9 @@ Awaitable<Outcome> UploadService::inspect(InspectCommand command, Request reques
   UploadInfo info = held->upload->info();
   if (info.finish == FinishState::abandoned)
     co_return Outcome(Error(ErrorCode::upload_finish_failed));
+  if (has_expired(options_, parts_, info) && !info.join_pending) {
+    co_return Outcome(Error(ErrorCode::upload_gone));
+  }
   if (!info.join_pending) co_return Outcome(std::move(info));
   *held = HeldUpload();
   co_return co_await inspect_join(std::move(info), request.head);
@@ -521,6 +527,7 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
 void UploadService::start_recovery() {
   if (can_join()) recovery_.spawn(background_, recover_joins());
   if (needs_finish()) recovery_.spawn(background_, recover());
+  if (options_.expire_after.count() > 0) recovery_.spawn(background_, keep_sweeping());
 }
 
 Awaitable<void> UploadService::recover() {

@@ -2,6 +2,7 @@
 // protocols and all stores.
 #pragma once
 
+#include "core/expiry.h"
 #include "core/finish_jobs.h"
 #include "core/hashing_source.h"
 #include "core/joins.h"
@@ -43,8 +44,16 @@ class UploadService {
   // Starts the finish jobs of uploads that have all their bytes and were not finished when an earlier
   // process ended.
   void start_recovery();
+  // One pass over the store. Gently: half of the time goes to others.
+  enum class SweepPace : std::uint8_t { gentle, fast };
+  Awaitable<Result<SweepReport>> sweep(SweepPace pace);
+  // Whether there was an upload of this name, and it has expired.
+  bool has_departed(std::string_view id) const;
   // As Handler's.
-  void begin_close() noexcept { jobs_.begin_close(); }
+  void begin_close() noexcept {
+    jobs_.begin_close();
+    stopping_.set();
+  }
   Awaitable<void> close(Deadline deadline);
 
  private:
@@ -87,7 +96,9 @@ class UploadService {
   Awaitable<Outcome> start_finish(HeldUpload held, const RequestHead& head);
   Awaitable<Outcome> join(std::shared_ptr<FinishJobs::Job> job);
   // Makes an upload go that is held, and tells who wants to know.
-  Awaitable<Status> end_upload(HeldUpload& held, const RequestHead& head);
+  enum class Ending : std::uint8_t { terminated, expired };
+  Awaitable<Status> end_upload(HeldUpload& held, const RequestHead& head,
+                               Ending ending = Ending::terminated);
   Awaitable<void> recover();
   Awaitable<void> try_left_over(UploadId id);
   Awaitable<void> finish_left_over(UploadId id);
@@ -110,6 +121,15 @@ class UploadService {
   Awaitable<void> remove_parts(UploadInfo final_upload);
   void log_join_problem(std::string_view event, std::string_view id, const Error& error) const;
 
+  // In service_expiry.cpp.
+  Awaitable<void> keep_sweeping();
+  Awaitable<Status> sweep_page(const ScanPage& page, std::chrono::sys_seconds idle,
+                               SweepReport& report);
+  Awaitable<Result<bool>> is_over(UploadInfo upload);
+  Awaitable<Status> expire(UploadInfo upload, SweepReport& report);
+  Awaitable<Status> remove_left_over(UploadId id, std::chrono::sys_seconds idle,
+                                     SweepReport& report);
+
   bool needs_finish() const;
   bool nobody_asks_at_finish() const;
   Deadline lock_deadline() const;
@@ -122,6 +142,8 @@ class UploadService {
   WholeDigests digests_;
   Joins joins_;
   FinishJobs jobs_;
+  Departed departed_;
+  Event stopping_;
   TaskGroup recovery_;  // and what else is done for no request
 };
 

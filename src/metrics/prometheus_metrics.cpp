@@ -43,6 +43,14 @@ struct PrometheusMetrics::Counters {
       counter(registry, "tusd_uploads_finished", "Number of finished uploads.");
   prometheus::Counter& terminated =
       counter(registry, "tusd_uploads_terminated", "Number of terminated uploads.");
+  prometheus::Counter& expired = counter(registry, "tusd_uploads_expired_total",
+                                         "Number of unfinished uploads removed for their age.");
+  prometheus::Counter& left_overs =
+      counter(registry, "tusd_left_overs_removed_total",
+              "Number of files removed that were old and belonged to no upload.");
+  prometheus::Counter& swept =
+      counter(registry, "tusd_swept_bytes_total",
+              "Bytes of expired uploads and left-overs that were removed.");
   prometheus::Gauge& connections = prometheus::BuildGauge()
                                        .Name("tusd_connections_open")
                                        .Help("Current number of open connections.")
@@ -82,6 +90,16 @@ void PrometheusMetrics::bytes_received(std::uint64_t bytes) noexcept {
 void PrometheusMetrics::upload_created() noexcept { counters_->created.Increment(); }
 void PrometheusMetrics::upload_finished() noexcept { counters_->finished.Increment(); }
 void PrometheusMetrics::upload_terminated() noexcept { counters_->terminated.Increment(); }
+void PrometheusMetrics::upload_expired(std::uint64_t bytes) noexcept {
+  counters_->expired.Increment();
+  counters_->swept.Increment(static_cast<double>(bytes));
+}
+
+void PrometheusMetrics::left_over_removed(std::uint64_t bytes) noexcept {
+  counters_->left_overs.Increment();
+  counters_->swept.Increment(static_cast<double>(bytes));
+}
+
 void PrometheusMetrics::connection_opened() noexcept { counters_->connections.Increment(); }
 void PrometheusMetrics::connection_closed() noexcept { counters_->connections.Decrement(); }
 

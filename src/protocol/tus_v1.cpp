@@ -201,6 +201,7 @@ std::string list_extensions(const TusOptions& options) {
   if (options.can_terminate) list += ",termination";
   if (options.can_concatenate) list += ",concatenation,concatenation-unfinished";
   if (options.can_defer_length) list += ",creation-defer-length";
+  if (options.expire_after.count() > 0) list += ",expiration";
   if (options.can_check) list += ",checksum,checksum-trailer";
   return list;
 }

@@ -5,6 +5,7 @@
 
 #include <tus/message.h>
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -21,6 +22,7 @@ struct TusOptions {
   bool can_download = true;
   bool can_check = false;  // appends of which nothing counts before their checksum matches
   bool can_concatenate = false;
+  std::chrono::seconds expire_after{0};  // unfinished uploads without new bytes; 0: never
 };
 
 class TusV1 {

@@ -1,7 +1,9 @@
 #include "base/ascii.h"
 #include "protocol/checksum.h"
 #include "protocol/conditions.h"
+#include "protocol/expiry.h"
 #include "protocol/header_values.h"
+#include "protocol/http_date.h"
 #include "protocol/metadata.h"
 #include "protocol/route.h"
 #include "protocol/tus_v1.h"
@@ -193,17 +195,20 @@ class Success {
     if (!outcome_.upload) return;
     response_.fields.add("Location", location(head_, options_, outcome_.upload->id));
     if (command.with_content) add_offset();
+    add_expiry();
   }
 
   void operator()(const AppendCommand&) const {
     set_status(204);
     add_offset();
+    add_expiry();
   }
 
   void operator()(const InspectCommand&) const {
     set_status(200);
     if (!outcome_.upload || outcome_.error) return;
     add_upload(response_.fields, head_, options_, *outcome_.upload);
+    add_expiry();
     if (options_.can_download && outcome_.upload->finished()) {
       response_.fields.add("Accept-Ranges", "bytes");
       response_.fields.add("ETag", entity_tag(*outcome_.upload));
@@ -224,6 +229,12 @@ class Success {
   void add_offset() const {
     if (!outcome_.upload || (outcome_.error && outcome_.upload->finishing())) return;
     response_.fields.add("Upload-Offset", std::to_string(outcome_.upload->offset));
+  }
+
+  void add_expiry() const {
+    if (!outcome_.upload) return;
+    const auto end = expiry_of(*outcome_.upload, options_.expire_after);
+    if (end) response_.fields.add("Upload-Expires", format_http_date(*end));
   }
 
   const RequestHead& head_;

@@ -4,6 +4,7 @@
 #include "tests/conformance/transport.h"
 
 #include <tus/store.h>
+#include <tus/testing/shifted_clock.h>
 #include <tus/testing/temporary_directory.h>
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ namespace tus::conformance {
 
 // `request`: "PATCH {}\nUpload-Offset: 3": {} is the path of the upload that was created last.
 //   Tus-Resumable: 1.0.0 is added unless the request has one or says "-Tus-Resumable".
-// `expect`: the status; then lines "Name: value" (a '*' at the end stands for any rest) or "!Name" for a
+// `expect`: the status; then lines "Name: value" (a '*' at the end stands for any rest, a '?' for any character) or "!Name" for a
 //   field that must not be there; then, after an empty line, the exact body.
 struct Step {
   Step(std::string r, Body b, std::string e)
@@ -50,6 +51,7 @@ class Conformance : public ::testing::TestWithParam<Kind> {
   std::string made(const std::string& fields, const std::string& bytes);
 
   HandlerOptions options;
+  std::shared_ptr<testing::ShiftedClock> clock = std::make_shared<testing::ShiftedClock>();
 
  private:
   std::shared_ptr<Store> make_store() const;

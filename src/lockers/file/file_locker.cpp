@@ -253,6 +253,13 @@ Awaitable<Result<bool>> FileLocker::is_held(UploadId id) {
   co_return co_await run_blocking(*pool_, job);
 }
 
+Awaitable<Result<std::uint64_t>> FileLocker::remove_stale(std::chrono::sys_seconds since) {
+  auto job = [&](std::span<std::byte>) -> Result<std::uint64_t> {
+    return remove_old_locks(*shared_->files, since, shared_->stopping());
+  };
+  co_return co_await run_blocking(*pool_, job, Blocking::for_long);
+}
+
 Result<std::shared_ptr<FileLocker>> make(FileLockerOptions options,
                                          std::shared_ptr<LockCalls> calls,
                                          std::shared_ptr<BlockingPool> pool,

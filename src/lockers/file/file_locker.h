@@ -31,6 +31,8 @@ class Shared {
   const std::shared_ptr<lockers::LeaseTable> table = std::make_shared<lockers::LeaseTable>();
   Watcher watcher;
 
+  const std::atomic<bool>& stopping() const noexcept { return stopping_; }
+
  private:
   std::atomic<bool> stopping_{false};
   std::thread left_overs_;
@@ -44,6 +46,7 @@ class FileLocker final : public Locker {
   Awaitable<Result<std::unique_ptr<Lease>>> acquire(UploadId id, Deadline deadline,
                                                     std::shared_ptr<LeaseHolder> holder) override;
   Awaitable<Result<bool>> is_held(UploadId id) override;
+  Awaitable<Result<std::uint64_t>> remove_stale(std::chrono::sys_seconds since) override;
 
   Shared& shared() noexcept { return *shared_; }
 

@@ -1,9 +1,9 @@
 #include "lockers/file/left_overs.h"
 
-#include <algorithm>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -35,32 +35,45 @@ bool is_directory(int parent, const dirent& entry) {
          S_ISDIR(found.st_mode);
 }
 
-void look_at(LockFiles& files, int directory, std::string_view path, const char* name) {
-  constexpr std::string_view lock = ".lock";
-  constexpr std::string_view stop = ".stop";
-  const auto upload = path.substr(0, path.size() - std::min(path.size(), lock.size()));
-  if (path.ends_with(lock)) {
-    files.remove_if_stale(upload);
-  } else if (path.ends_with(stop)) {
-    files.remove_if_stale(upload);
-    std::string lock_name(name);
-    lock_name.replace(lock_name.size() - stop.size(), stop.size(), lock);
-    if (::faccessat(directory, lock_name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
-      ::unlinkat(directory, name, 0);
-    }
-  }
+// What is looked for, and what was done.
+struct Search {
+  LockFiles& files;
+  const std::atomic<bool>& stop;
+  std::optional<std::chrono::sys_seconds> since;  // nothing younger
+  std::uint64_t removed = 0;
+};
+
+bool is_wanted(const Search& search, int directory, const char* name) {
+  if (!search.since) return true;
+  struct stat found;
+  if (::fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return std::chrono::sys_seconds(std::chrono::seconds(found.st_mtim.tv_sec)) < *search.since;
 }
 
-void walk(LockFiles& files, const std::atomic<bool>& stop) {
+void look_at(Search& search, int directory, std::string_view path, const char* name) {
+  constexpr std::string_view lock = ".lock";
+  constexpr std::string_view stop = ".stop";
+  const bool is_request = path.ends_with(stop);
+  if (!is_request && !path.ends_with(lock)) return;
+  if (!is_wanted(search, directory, name)) return;
+  if (search.files.remove_if_stale(path.substr(0, path.size() - lock.size()))) ++search.removed;
+  if (!is_request) return;
+  std::string lock_name(name);
+  lock_name.replace(lock_name.size() - stop.size(), stop.size(), lock);
+  const bool is_asked = ::faccessat(directory, lock_name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!is_asked && ::unlinkat(directory, name, 0) == 0) ++search.removed;
+}
+
+void walk(Search& search) {
   constexpr std::size_t longest_path = 1024 + 5;
   struct Level {
     Listing listing;
     std::size_t path_length;
   };
   std::vector<Level> levels;
-  levels.push_back({list(files.directory().root(), "."), 0});
+  levels.push_back({list(search.files.directory().root(), "."), 0});
   std::string path;
-  while (!levels.empty() && levels.back().listing && !stop) {
+  while (!levels.empty() && levels.back().listing && !search.stop) {
     DIR* listing = levels.back().listing.get();
     path.resize(levels.back().path_length);
     const auto* entry = ::readdir(listing);
@@ -72,7 +85,7 @@ void walk(LockFiles& files, const std::atomic<bool>& stop) {
     if (name.starts_with('.') || path.size() + name.size() > longest_path) continue;
     path.append(name);
     if (!is_directory(::dirfd(listing), *entry)) {
-      look_at(files, ::dirfd(listing), path, entry->d_name);
+      look_at(search, ::dirfd(listing), path, entry->d_name);
       continue;
     }
     path.push_back('/');
@@ -86,12 +99,20 @@ void walk(LockFiles& files, const std::atomic<bool>& stop) {
 void remove_left_overs(LockFiles& files, const std::atomic<bool>& stop) {
   const auto dead = files.process().dead();
   if (dead.empty()) return;
-  walk(files, stop);
+  Search search{files, stop, std::nullopt};
+  walk(search);
   // Last: if this is interrupted, the next start does it again.
   for (const auto& name : dead) {
     if (stop) return;
     files.process().remove_dead(name);
   }
+}
+
+std::uint64_t remove_old_locks(LockFiles& files, std::chrono::sys_seconds since,
+                               const std::atomic<bool>& stop) {
+  Search search{files, stop, since};
+  walk(search);
+  return search.removed;
 }
 
 }  // namespace tus::file_locker

@@ -198,12 +198,12 @@ bool LockFiles::remove_stale(const Place& place) {
   return *what == Found::stale && ::unlinkat(place.dir, place.leaf.c_str(), 0) == 0;
 }
 
-void LockFiles::remove_if_stale(std::string_view path) noexcept {
+bool LockFiles::remove_if_stale(std::string_view path) noexcept {
   const auto place = with_suffix(directory_.find(path), lock_suffix);
-  if (!place) return;
+  if (!place) return false;
   struct stat file;
   const auto what = look(place, file);
-  if (what && *what == Found::stale) (void)remove_stale(place);
+  return what && *what == Found::stale && remove_stale(place);
 }
 
 void LockFiles::unlock(const UploadId& id, const Taken& taken, Held held) noexcept {

@@ -53,9 +53,9 @@ class LockFiles {
   // When somebody asked last: nanoseconds since the epoch, by the clock of the file system.
   std::optional<std::int64_t> asked_at(const UploadId& id) const;
 
-  // Removes a lock file when its owner is dead; `path` is that of an upload. Errors are left for whoever
-  // wants to lock.
-  void remove_if_stale(std::string_view path) noexcept;
+  // Removes a lock file when its owner is dead, and whether it did; `path` is that of an upload. Errors are
+  // left for whoever wants to lock.
+  bool remove_if_stale(std::string_view path) noexcept;
 
   const Directory& directory() const noexcept { return directory_; }
   int side() const noexcept { return side_.get(); }

@@ -437,5 +437,36 @@ TEST_F(LockFilesTest, OfTheDeadGoAtTheStartOfAnother) {
   EXPECT_EQ(directory_.process_files(), 1);
 }
 
+// [LOCK-28] Those of Go's processes, which leave no file of their own, too.
+TEST_F(LockFilesTest, OfTheDeadGoWhenTheyAreOld) {
+  OtherProcess go;
+  Process living(directory_);
+  EXPECT_TRUE(living.try_lock("held"));
+  const std::string dead = "2147483600\n";
+  directory_.write("old.lock", dead);
+  directory_.write("dir.lock", dead);
+  directory_.write("young.lock", dead);
+  directory_.write("go.lock", std::to_string(go.pid()) + "\n");
+  for (const char* name : {"old.stop", "young.stop", "held.stop", "old", "old.info"}) {
+    directory_.write(name, "");
+  }
+  const auto then = fs::file_time_type::clock::now() - std::chrono::hours(48);
+  for (const char* name :
+       {"old.lock", "dir.lock", "go.lock", "held.lock", "old.stop", "held.stop", "old"}) {
+    fs::last_write_time(directory_.path(name), then);
+  }
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const std::atomic<bool> stop{false};
+  EXPECT_EQ(remove_old_locks(*living.files, now - std::chrono::hours(24), stop), 3u);
+
+  for (const char* name : {"old.lock", "dir.lock", "old.stop"}) {
+    EXPECT_FALSE(directory_.has(name)) << name;
+  }
+  for (const char* name :
+       {"young.lock", "young.stop", "go.lock", "held.lock", "held.stop", "old", "old.info"}) {
+    EXPECT_TRUE(directory_.has(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace tus::file_locker

@@ -81,6 +81,11 @@ Result<Loaded> Records::load(const UploadId& id, std::span<std::byte> scratch) {
   return file ? complete(*std::move(file), *place) : fail(file.error());
 }
 
+Result<Loaded> Records::with_data(InfoFile file) {
+  auto place = layout_.info_file(file.info.id);
+  return place ? complete(std::move(file), *place) : fail(place.error());
+}
+
 Result<Loaded> Records::load_consistent(const UploadId& id, std::span<std::byte> scratch) {
   for (int i = 0; i < most_looks; ++i) {
     auto place = layout_.info_file(id);

@@ -64,6 +64,8 @@ class Records {
   // `scratch` is 64 KiB or more. Errors: upload_not_found, upload_damaged, store_unavailable. An empty
   // record, as a power cut leaves it of an upload that nobody was promised, is not found.
   Result<Loaded> load(const UploadId& id, std::span<std::byte> scratch);
+  // The second half of load(), of a record that was read.
+  Result<Loaded> with_data(InfoFile file);
   // The same for who holds no lease: record and data belong together although others may change both.
   Result<Loaded> load_consistent(const UploadId& id, std::span<std::byte> scratch);
 

@@ -113,7 +113,10 @@ Status DirectoryScan::visit_idle(const Walk::Entry& entry, ScanPage& page,
 
 Status DirectoryScan::look_at_idle(const UploadId& id, ScanPage& page,
                                    std::span<std::byte> scratch) {
-  auto loaded = context_.records.load(id, scratch);
+  // Most of what is old is finished, and its record says so.
+  auto record = context_.records.read(id, scratch);
+  if (record && record->info.finish == FinishState::finished) return {};
+  auto loaded = record ? context_.records.with_data(*std::move(record)) : fail(record.error());
   if (loaded) {
     auto& info = loaded->file.info;
     const bool idle = info.last_activity && *info.last_activity < *idle_since_;
