@@ -115,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   protocol::TusOptions options;
   options.can_check = true;
   options.can_concatenate = true;
+  options.location.behind_proxy = true;
   const protocol::TusV1 tus(std::move(options));
   const auto command = tus.plan(head);
   if (!command) {

@@ -8,6 +8,7 @@
 #include <tus/exchange.h>
 #include <tus/hooks.h>
 #include <tus/live_settings.h>
+#include <tus/location.h>
 #include <tus/locker.h>
 #include <tus/logger.h>
 #include <tus/metrics_sink.h>
@@ -26,6 +27,7 @@ struct HandlerOptions {
   HandlerOptions() = default;
 
   std::string base_path = "/files/";  // path under which uploads live; begins and ends with '/'
+  LocationOptions location;           // how clients are told where an upload is
   std::uint64_t max_size = 0;         // bytes; 0: no limit
   // Made while the bytes come, and told as Repr-Digest. Bytes are then never moved without being looked at.
   WholeDigest digest = WholeDigest::none;

@@ -3,6 +3,7 @@
 
 #include <tus/file_store.h>
 #include <tus/http_server.h>
+#include <tus/location.h>
 #include <tus/upload_digest.h>
 
 #include <chrono>
@@ -25,6 +26,7 @@ struct Config {
   std::string unix_sock;  // instead of host and port
   std::optional<unsigned> unix_sock_perms;
   std::string base_path = "/files/";
+  LocationOptions location;
 
   std::uint64_t max_size = 0;  // bytes; 0: no limit
   bool disable_concatenation = false;

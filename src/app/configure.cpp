@@ -36,6 +36,9 @@ std::optional<std::string> find_contradiction(const Config& config) {
     return "-metrics-path and -base-path are both " + metrics +
            ": want another one, or -expose-metrics=false";
   }
+  if (config.location.relative && !config.location.origin.empty()) {
+    return "-relative-location and a whole URL as -base-path contradict each other";
+  }
   if ((config.files.dir_perms & 0700) != 0700) {
     return "-dir-perms must let the owner read, write and enter directories (07xx)";
   }

@@ -2,6 +2,9 @@
 
 #include "app/flag_values.h"
 #include "app/origin_pattern.h"
+#include "base/ascii.h"
+#include "protocol/authority.h"
+#include "protocol/forwarded.h"
 
 #include <algorithm>
 #include <array>
@@ -100,15 +103,43 @@ Complaint set_port(Config& config, std::string_view text) {
   return {};
 }
 
+// A path, or a URL whose path is where uploads live and whose rest is what Location begins with.
 Complaint set_base_path(Config& config, std::string_view text) {
-  if (text.contains("://"))
-    return "want a path such as /files/; this build cannot take a whole URL";
+  std::string origin;
+  if (const auto mark = text.find("://"); mark != std::string_view::npos) {
+    const auto scheme = protocol::known_scheme(text.substr(0, mark));
+    text.remove_prefix(mark + 3);
+    const auto host = text.substr(0, text.find('/'));
+    if (scheme.empty() || !protocol::parse_authority(host)) {
+      return "want a path such as /files/ or a URL such as https://uploads.example.org/files/";
+    }
+    origin = std::string(scheme) + "://" + std::string(host);
+    text.remove_prefix(host.size());
+  }
   std::string path(text);
   if (!path.starts_with('/')) path.insert(0, 1, '/');
   if (!path.ends_with('/')) path += '/';
   const bool plain = std::ranges::all_of(path, is_path_character) && !path.contains("//");
   if (!plain) return "want a plain path such as /files/";
   config.base_path = std::move(path);
+  config.location.origin = std::move(origin);
+  return {};
+}
+
+Complaint set_allowed_hosts(Config& config, std::string_view text) {
+  std::vector<std::string> hosts;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    const auto host = base::trim(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto parsed = protocol::parse_authority(host);
+    const bool only_in_front = host.substr(host.starts_with("*.") ? 1 : 0).find('*') == host.npos;
+    if (!parsed || !only_in_front) {
+      return "want hosts with commas between them, such as a.example,b.example:8443,*.c.example";
+    }
+    hosts.emplace_back(host);
+  }
+  config.location.allowed_hosts = std::move(hosts);
   return {};
 }
 

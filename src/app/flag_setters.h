@@ -22,6 +22,7 @@ Complaint set_cors_allow_origin(Config& config, std::string_view text);
 
 Complaint set_port(Config& config, std::string_view text);
 Complaint set_base_path(Config& config, std::string_view text);
+Complaint set_allowed_hosts(Config& config, std::string_view text);
 Complaint set_metrics_path(Config& config, std::string_view text);
 Complaint set_max_size(Config& config, std::string_view text);
 Complaint set_timeout_ms(Config& config, std::string_view text);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -117,6 +118,47 @@ TEST(Flags, BasePathGetsItsSlashes) {
   EXPECT_EQ(parsed({"-base-path", "up"}).base_path, "/up/");
   EXPECT_EQ(parsed({"-base-path", "/"}).base_path, "/");
   EXPECT_EQ(parsed({"-base-path", "/a/b/"}).base_path, "/a/b/");
+  EXPECT_EQ(parsed({"-base-path", "/up"}).base_path, "/up/");
+  EXPECT_EQ(parsed({"-base-path", "up/"}).base_path, "/up/");
+  EXPECT_EQ(parsed({"-base-path", "/up"}).location.origin, "");
+}
+
+TEST(Flags, BasePathMayBeAWholeUrl) {  // [PROXY-9]
+  const std::array<std::array<std::string_view, 3>, 6> rows{
+      {{"https://u.example/files/", "https://u.example", "/files/"},
+       {"https://u.example/a/b", "https://u.example", "/a/b/"},
+       {"https://u.example:8443/", "https://u.example:8443", "/"},
+       {"http://[2001:db8::1]:80/up", "http://[2001:db8::1]:80", "/up/"},
+       {"HTTPS://U.example", "https://U.example", "/"},
+       {"http://u.example/", "http://u.example", "/"}}};
+  for (const auto& [url, origin, path] : rows) {
+    const auto config = parsed({"-base-path", url});
+    EXPECT_EQ(config.location.origin, origin) << url;
+    EXPECT_EQ(config.base_path, path) << url;
+  }
+  for (std::string_view bad :
+       {"ftp://u.example/", "https:///files/", "https://a b/", "https://me@u.example/files/",
+        "https://u.example/files/?a=b", "https://u.example/#x", "https://u.example//files/",
+        "://u.example/", "https://u.example:99999/", "https://[::1/", "/a://b/", "//u.example/"}) {
+    EXPECT_NE(complaint({"-base-path", bad}).find("invalid value"), std::string::npos) << bad;
+  }
+  EXPECT_EQ(complaint({"-base-path=https://u.example/files/", "-relative-location"}),
+            "-relative-location and a whole URL as -base-path contradict each other");
+}
+
+TEST(Flags, WhatUrlsOfUploadsAreMadeOf) {  // [PROXY-1] [PROXY-7] [PROXY-8]
+  const auto usual = parsed({}).location;
+  EXPECT_FALSE(usual.behind_proxy || usual.relative);
+  EXPECT_TRUE(usual.allowed_hosts.empty() && usual.origin.empty());
+  EXPECT_TRUE(parsed({"-behind-proxy"}).location.behind_proxy);
+  EXPECT_TRUE(parsed({"-relative-location"}).location.relative);
+  EXPECT_EQ(parsed({"-allowed-hosts", "a.example, *.b.example:8443,[::1]"}).location.allowed_hosts,
+            (std::vector<std::string>{"a.example", "*.b.example:8443", "[::1]"}));
+  EXPECT_TRUE(parsed({"-allowed-hosts="}).location.allowed_hosts.empty());
+  for (std::string_view bad : {"a b", "http://a", "a,,b", ",", "a/b", "*.*.a", "a.*", "*", "me@a",
+                               "a:x", "::1", "[::1]]"}) {
+    EXPECT_NE(complaint({"-allowed-hosts", bad}).find("invalid value"), std::string::npos) << bad;
+  }
 }
 
 TEST(Flags, PermsAreOctal) {
@@ -154,18 +196,18 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
   EXPECT_EQ(complaint({"-hooks-plugin=x"}),
             "flag -hooks-plugin: this build of tusd cannot load Go plugins, and none will");
   for (const Args& args :
-       {Args{"-behind-proxy"}, Args{"-hooks-dir", "h"}, Args{"-tls-certificate=x"},
-        Args{"-store-size=1"}, Args{"-azure-storage=c"}, Args{"-gcs-bucket=b"},
-        Args{"-hooks-http-retry", "4"}, Args{"-tls-mode=tls13"}, Args{"-enable-h2c=1"},
-        Args{"-enable-experimental-protocol"}}) {
+       {Args{"-hooks-grpc=h"}, Args{"-hooks-dir", "h"}, Args{"-tls-certificate=x"},
+        Args{"-store-size=1"}, Args{"-azure-storage=c"},
+        Args{"-gcs-bucket=b"}, Args{"-hooks-http-retry", "4"}, Args{"-tls-mode=tls13"},
+        Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
     EXPECT_NE(complaint(args).find("this build of tusd cannot "), std::string::npos) << args[0];
   }
 }
 
 TEST(Flags, AValueThatAsksForNothingIsNotRefused) {  // [FLAG-5]
-  EXPECT_TRUE(parsed({"-behind-proxy=false", "-s3-bucket=", "-hooks-http-retry=3",
-                      "-expire-after=0s", "-store-size=0", "-progress-hooks-interval", "1000ms",
-                      "-tls-mode=tls12", "-hooks-plugin="})
+  EXPECT_TRUE(parsed({"-enable-h2c=false", "-s3-bucket=", "-hooks-http-retry=3", "-expire-after=0s",
+                      "-store-size=0", "-progress-hooks-interval", "1000ms", "-tls-mode=tls12",
+                      "-hooks-plugin="})
                   .warnings.empty());
   // What is not there is switched off.
   EXPECT_TRUE(parsed({"-disable-concatenation"}).warnings.empty());
@@ -289,6 +331,10 @@ TEST(StartLines, AreTusdsLinesInOrder) {  // [FLAG-3]
       "Using /metrics as the metrics path.",
       "You can now upload files to: http://0.0.0.0:4321/files/"};
   EXPECT_EQ(start_lines(config, "a,b", {{.address = "0.0.0.0:4321"}}), expected);
+  config.location.origin = "https://u.example";
+  const auto lines = start_lines(config, "a,b", {{.address = "0.0.0.0:4321"}});
+  EXPECT_EQ(lines[4], "Using https://u.example/files/ as the base path.");  // [PROXY-9]
+  EXPECT_EQ(lines.back(), expected.back());
 }
 
 }  // namespace

@@ -77,8 +77,6 @@ constexpr std::string_view no_http_hooks = "call hooks over HTTP";
 constexpr std::string_view no_grpc_hooks = "call hooks over gRPC";
 
 constexpr std::array rows{
-    on_off(listening, "behind-proxy", "trust X-Forwarded-* and Forwarded headers",
-           "trust X-Forwarded-* and Forwarded headers of a proxy in front"),
     on_off(listening, "enable-h2c", "speak HTTP/2", "accept HTTP/2 without TLS"),
 
     text(tls, "tls-certificate", "FILE", no_tls, "file with the certificate and its chain"),

@@ -34,7 +34,7 @@ std::vector<std::string> start_lines(const Config& config, const std::string& ex
     lines.push_back("Using " + listener.address +
                     (listener.is_unix ? " as socket to listen." : " as address to listen."));
   }
-  lines.push_back("Using " + config.base_path + " as the base path.");
+  lines.push_back("Using " + config.location.origin + config.base_path + " as the base path.");
   if (config.expose_metrics)
     lines.push_back("Using " + config.metrics_path + " as the metrics path.");
   for (const auto& listener : listeners) {

@@ -78,6 +78,7 @@ std::optional<CorsOptions> cors_options(const Config& config) {
 HandlerOptions handler_options(const Config& config, const Server& server) {
   HandlerOptions options;
   options.base_path = config.base_path;
+  options.location = config.location;
   options.live = server.settings;
   options.finish_attempts = config.finish_attempts;
   options.allow_download = !config.disable_download;

@@ -41,8 +41,28 @@ constexpr std::array listening_rows{
          .group = listening,
          .value = "PATH",
          .standard = "/files/",
-         .help = "URL path under which uploads live",
+         .help = "URL path under which uploads live, or the whole URL by which clients know it",
          .set = set_base_path},
+    Flag{.name = "behind-proxy",
+         .group = listening,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help =
+             "believe X-Forwarded-Host, -Proto, -Prefix and Forwarded; the proxy in front has to "
+             "set or remove all of them, and clients must not reach the server past it",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.location.behind_proxy, v); }},
+    Flag{.name = "relative-location",
+         .group = listening,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "tell clients the path of a new upload only, without scheme and host",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.location.relative, v); }},
+    Flag{.name = "allowed-hosts",
+         .group = listening,
+         .value = "LIST",
+         .help = "hosts that URLs of uploads may name, with commas, such as "
+                 "uploads.example.org,*.example.com; requests for others are told the path only",
+         .set = set_allowed_hosts},
 };
 
 constexpr std::array upload_rows{

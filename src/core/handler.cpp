@@ -44,6 +44,8 @@ HandlerOptions checked(HandlerOptions options) {
   if (options.expire_after.count() < 0) {
     throw std::invalid_argument("expire_after must not be negative");
   }
+  if (options.location.origin.ends_with('/'))
+    throw std::invalid_argument("the origin of locations ends before the path");
   if (options.finish_attempts == 0)
     throw std::invalid_argument("finish_attempts must be at least 1");
   if (!options.live) {
@@ -67,6 +69,7 @@ HandlerParts completed(HandlerParts parts) {
 protocol::TusOptions protocol_options(const HandlerOptions& options, const Store& store) {
   protocol::TusOptions result;
   result.base_path = options.base_path;
+  result.location = options.location;
   result.can_defer_length = store.capabilities().defer_length;
   result.can_terminate = store.capabilities().terminate && options.allow_termination;
   result.can_download = options.allow_download;

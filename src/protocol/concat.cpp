@@ -29,8 +29,12 @@ std::optional<std::string_view> path_of(std::string_view url) {
   return url.substr(path);
 }
 
-std::optional<UploadId> part_of(std::string_view url, std::string_view base_path) {
-  const auto path = path_of(url);
+std::optional<UploadId> part_of(std::string_view url, std::string_view base_path,
+                                std::string_view prefix) {
+  auto path = path_of(url);
+  if (path && path->starts_with(prefix) && path->substr(prefix.size()).starts_with(base_path)) {
+    path->remove_prefix(prefix.size());
+  }
   if (!path || path->find('?') != std::string_view::npos) return std::nullopt;
   auto route = find_route(*path, base_path);
   if (route.resource != Resource::upload) return std::nullopt;
@@ -39,7 +43,8 @@ std::optional<UploadId> part_of(std::string_view url, std::string_view base_path
 
 }  // namespace
 
-std::optional<Concat> parse_concat(std::string_view value, std::string_view base_path) {
+std::optional<Concat> parse_concat(std::string_view value, std::string_view base_path,
+                                   std::string_view prefix) {
   Concat concat;
   if (value == "partial") {
     concat.is_partial = true;
@@ -52,7 +57,7 @@ std::optional<Concat> parse_concat(std::string_view value, std::string_view base
     const auto url = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (url.empty()) continue;  // as tusd: more than one space is no part
-    auto part = part_of(url, base_path);
+    auto part = part_of(url, base_path, prefix);
     if (!part) return std::nullopt;
     concat.parts.push_back(std::move(*part));
   }

@@ -15,8 +15,10 @@ struct Concat {
 };
 
 // "partial", or "final;" and the URLs of the parts with spaces between them. A URL is absolute or begins
-// with its path; the host is not looked at, because a client may know us by several names. Nothing when it
-// is neither, or when a URL names nothing that could be an upload of ours.
-std::optional<Concat> parse_concat(std::string_view value, std::string_view base_path);
+// with its path; the host is not looked at, because a client may know us by several names. For the same reason
+// the path may begin with `prefix`, what a proxy puts in front of ours. Nothing when it is neither, or when a
+// URL names nothing that could be an upload of ours.
+std::optional<Concat> parse_concat(std::string_view value, std::string_view base_path,
+                                   std::string_view prefix = {});
 
 }  // namespace tus::protocol

@@ -4,6 +4,7 @@
 #include "protocol/concat.h"
 #include "protocol/header_values.h"
 #include "protocol/metadata.h"
+#include "protocol/public_url.h"
 #include "protocol/route.h"
 
 #include <algorithm>
@@ -93,7 +94,7 @@ std::expected<Concat, ErrorCode> plan_concat(const RequestHead& head, const TusO
   const auto* sent = head.fields.find("Upload-Concat");
   if (sent == nullptr) return Concat();
   if (!options.can_concatenate) return reject(ErrorCode::concatenation_unsupported);
-  auto concat = parse_concat(*sent, options.base_path);
+  auto concat = parse_concat(*sent, options.base_path, public_prefix(head, options.location));
   if (!concat) return reject(ErrorCode::invalid_concat);
   if (concat->is_partial) return *std::move(concat);
   // The parts say how long it is, and bring all of its bytes.

@@ -3,6 +3,7 @@
 
 #include "protocol/command.h"
 
+#include <tus/location.h>
 #include <tus/message.h>
 
 #include <chrono>
@@ -17,6 +18,7 @@ struct TusOptions {
   TusOptions() = default;
 
   std::string base_path = "/files/";
+  LocationOptions location;
   bool can_defer_length = true;
   bool can_terminate = true;
   bool can_download = true;

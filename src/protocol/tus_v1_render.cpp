@@ -5,6 +5,7 @@
 #include "protocol/header_values.h"
 #include "protocol/http_date.h"
 #include "protocol/metadata.h"
+#include "protocol/public_url.h"
 #include "protocol/route.h"
 #include "protocol/tus_v1.h"
 
@@ -76,10 +77,7 @@ std::string allowed_methods(const RequestHead& head, const TusOptions& options) 
 }
 
 std::string location(const RequestHead& head, const TusOptions& options, const UploadId& id) {
-  std::string url;
-  const bool is_usable = !head.host.empty() && is_field_value(head.host);
-  if (is_usable) url = head.scheme + "://" + head.host;
-  return url + options.base_path + id.str();
+  return public_url(head, options.location, options.base_path, id);
 }
 
 // What a client sent comes back byte for byte. It may also come from a file that somebody else wrote.

@@ -24,7 +24,7 @@ int hex_value(char c) noexcept {
 
 // RFC 9110 section 6.5.1.
 bool is_forbidden_trailer(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 20> names{"authorization",
+  static constexpr std::array<std::string_view, 21> names{"authorization",
                                                           "cache-control",
                                                           "connection",
                                                           "content-encoding",
@@ -43,6 +43,7 @@ bool is_forbidden_trailer(std::string_view name) noexcept {
                                                           "transfer-encoding",
                                                           "upgrade",
                                                           "x-forwarded-host",
+                                                          "x-forwarded-prefix",
                                                           "x-forwarded-proto"};
   if (std::ranges::any_of(names, [&](std::string_view n) { return equals_lower(name, n); })) {
     return true;

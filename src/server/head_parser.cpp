@@ -1,9 +1,9 @@
 #include "server/head_parser.h"
 
+#include "protocol/authority.h"
 #include "server/http_syntax.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/address_v6.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
@@ -56,14 +56,6 @@ class BeastHead final : public http::basic_parser<true> {
 
 Refused refuse(int status, std::string_view message) { return Rejection{status, message}; }
 Refused refuse(ErrorCode code) { return rejection_of(code); }
-
-bool is_digits(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-bool is_hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 // The members of a list, white space around them left out; an empty member is one, too.
 std::vector<std::string_view> list_of(std::string_view value) {
@@ -118,52 +110,12 @@ Refused check_lines(std::string_view head, const HeadLimits& limits) {
 
 // ---- behind Beast: what the fields mean together
 
-bool is_port(std::string_view text) {
-  unsigned port = 0;
-  if (text.empty()) return true;  // RFC 3986 allows a colon with nothing behind it
-  std::from_chars(text.data(), text.data() + text.size(), port);
-  return text.size() <= 5 && is_digits(text) && port <= 65535;
-}
-
-bool is_registered_name(std::string_view name) {
-  constexpr std::string_view marks = "-._~!$&'()*+,;=";
-  if (name.empty() || name.size() > 255) return false;
-  for (std::size_t at = 0; at < name.size(); ++at) {
-    const char c = name[at];
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (plain || marks.contains(c)) continue;
-    const bool encoded = c == '%' && at + 2 < name.size() && is_hex_digit(name[at + 1]) &&
-                         is_hex_digit(name[at + 2]);
-    if (!encoded) return false;
-    at += 2;
-  }
-  return true;
-}
-
-// RFC 3986 section 3.2.2. Addresses of a future version ("[v1.x]") have no meaning today.
-bool is_host(std::string_view host) {
-  auto name_end = host.find(':');
-  if (host.starts_with('[')) {
-    const auto close = host.find(']');
-    if (close == std::string_view::npos) return false;
-    const std::string address(host.substr(1, close - 1));
-    error_code ec;
-    boost::asio::ip::make_address_v6(address, ec);
-    if (ec || address.contains('%')) return false;
-    name_end = close + 1;
-    if (name_end < host.size() && host[name_end] != ':') return false;
-  } else if (!is_registered_name(host.substr(0, name_end))) {
-    return false;
-  }
-  return name_end >= host.size() || is_port(host.substr(name_end + 1));
-}
-
 Refused settle_host(RequestHead& head, bool http_1_0) {
   const auto count = head.fields.count("Host");
   if (count > 1) return refuse(400, "more than one Host");
   if (count == 0) return http_1_0 ? std::nullopt : refuse(400, "Host is missing");
   const auto* host = head.fields.find("Host");
-  if (!is_host(*host)) return refuse(400, "invalid Host");
+  if (!protocol::parse_authority(*host)) return refuse(400, "invalid Host");
   head.host = *host;
   return std::nullopt;
 }
@@ -184,7 +136,7 @@ Refused settle_target(RequestHead& head) {
   auto path = target.find_first_of("/?", scheme_end + 3);
   auto host =
       target.substr(scheme_end + 3, path == std::string::npos ? path : path - scheme_end - 3);
-  if (!is_host(host)) return refuse(400, "invalid request target");
+  if (!protocol::parse_authority(host)) return refuse(400, "invalid request target");
   std::string origin_form = path == std::string::npos ? "/" : target.substr(path);
   if (origin_form.starts_with('?')) origin_form.insert(0, "/");
   target = std::move(origin_form);

@@ -52,6 +52,8 @@ class Conformance : public ::testing::TestWithParam<Kind> {
 
   HandlerOptions options;
   std::shared_ptr<testing::ShiftedClock> clock = std::make_shared<testing::ShiftedClock>();
+  // What every Location begins with. Empty where a test says so itself.
+  std::string origin = "http://example.org";
 
  private:
   std::shared_ptr<Store> make_store() const;
