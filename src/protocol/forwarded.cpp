@@ -126,9 +126,13 @@ ForwardedHop hop_of(std::vector<Pair> pairs) {
   ForwardedHop hop;
   for (auto& [name, value] : pairs) {
     const auto is = [&](std::string_view known) { return base::equals_ignoring_case(name, known); };
-    if (is("for") && is_node(value)) hop.client = std::move(value);
-    if (is("host") && parse_authority(value)) hop.host = std::move(value);
-    if (is("proto")) hop.scheme = known_scheme(value);
+    if (is("for") && is_node(value)) {
+      hop.client = std::move(value);
+    } else if (is("host") && parse_authority(value)) {
+      hop.host = std::move(value);
+    } else if (is("proto")) {
+      hop.scheme = known_scheme(value);
+    }
   }
   return hop;
 }

@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+from curl_answer import CurlAnswer
 from harness import EndToEndTest, main, wait_until
 from payload import Payload, sha256_of
 
@@ -10,22 +11,6 @@ MIB = 1 << 20
 TUS = ("-H", "Tus-Resumable: 1.0.0")
 BODY = (*TUS, "-H", "Content-Type: application/offset+octet-stream")
 NO_EXPECT = ("-H", "Expect:")
-
-
-class CurlAnswer:
-    def __init__(self, text, sent):
-        heads = text.split("\r\n\r\n")
-        while len(heads) > 1 and heads[0].split(" ")[1].startswith("1"):
-            heads.pop(0)
-        lines = heads[0].split("\r\n")
-        self.status = int(lines[0].split(" ")[1])
-        self.fields = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines[1:])}
-        self.body = "\r\n\r\n".join(heads[1:])
-        self.continued = text.startswith("HTTP/1.1 100")
-        self.sent = sent
-
-    def __repr__(self):
-        return f"{self.status} {self.fields} {self.body!r}"
 
 
 class Curl(EndToEndTest):

@@ -27,8 +27,10 @@ EXPECTED = {
     "etc/tusd/tusd.toml", "lib/systemd/system/tusd.service", "usr/bin/tusd", "usr/lib/sysusers.d/tusd.conf",
     "usr/share/bash-completion/completions/tusd", "usr/share/doc/tusd/changelog.gz",
     "usr/share/doc/tusd/configuration.md", "usr/share/doc/tusd/copyright",
+    "usr/share/doc/tusd/examples/Caddyfile", "usr/share/doc/tusd/examples/apache2.conf",
+    "usr/share/doc/tusd/examples/haproxy.cfg", "usr/share/doc/tusd/examples/nginx.conf",
     "usr/share/doc/tusd/examples/tusd.socket", "usr/share/doc/tusd/migrating-from-tusd.md",
-    "usr/share/doc/tusd/operations.md", "usr/share/fish/vendor_completions.d/tusd.fish",
+    "usr/share/doc/tusd/operations.md", "usr/share/doc/tusd/proxies.md", "usr/share/fish/vendor_completions.d/tusd.fish",
     "usr/share/lintian/overrides/tusd", "usr/share/man/man1/tusd.1.gz", "usr/share/zsh/vendor-completions/_tusd",
 }
 
