@@ -13,7 +13,7 @@ import time
 
 from harness import BINARY, SEED, EndToEndTest, clean_environment, is_sanitized, main
 from payload import Payload
-from wire import patch_fields
+from wire import TUS, patch_fields
 
 DATE = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(\.\d+)? "
 
@@ -84,6 +84,20 @@ class CommandLine(EndToEndTest):
         self.assertEqual([re.sub("^" + DATE, "", line) for line in lines], wanted)
         for line in lines:
             self.assertRegex(line, "^" + DATE)
+
+    def test_urls_of_uploads(self):
+        """[PROXY-7] [PROXY-8] [PROXY-9] What the flags make of Location; uploads go on at what it says."""
+        for flags, location in ((("-relative-location",), "/files/"), (("-allowed-hosts=u.example",), "/files/"),
+                                (("-base-path=https://u.example/up",), "https://u.example/up/"),
+                                (("-base-path=/up",), None), (("-base-path=up/",), None)):
+            server = self.serve(*flags)
+            with server.wire() as wire:
+                location = location or f"http://{wire.host}/up/"
+                answer = wire.ask("POST", server.base_path, {**TUS, "Upload-Length": 3, "Content-Length": 0})
+                self.assertRegex(answer.get("Location") or "", f"^{re.escape(location)}[0-9a-f]+$")
+                self.assertEqual(wire.patch(answer.path, 0, b"abc").status, 204)
+                self.assertEqual(wire.ask("POST", server.base_path.rstrip("/"), {**TUS, "Upload-Length": 3,
+                                                                                "Content-Length": 0}).status, 201)
 
     def test_start_lines_with_flags(self):
         """[RUN-13] The lines say what was asked for."""
