@@ -6,6 +6,7 @@ left when a test is killed.
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import socket
 import ssl
@@ -25,8 +26,14 @@ APACHE_MODULES = "mpm_event authz_core alias headers proxy proxy_http ssl http2 
 
 
 def free_ports(count):
-    """All of them different."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """All of them different, and below those that the system gives to connections: they stay free until they are used."""
+    end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    listeners = []
+    while len(listeners) < count:
+        try:
+            listeners.append(socket.create_server(("127.0.0.1", random.randrange(5000, end))))
+        except OSError:
+            pass  # somebody listens there
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:
         listener.close()
