@@ -24,6 +24,8 @@ struct FileStoreOptions {
 
   std::filesystem::path directory = "./data";  // made when missing
   FsyncPolicy fsync = FsyncPolicy::finish;
+  // So much stays free on the file system: beyond it creations and appends end with no_space.
+  std::uint64_t min_free_space = 0;
   unsigned dir_perms = 0775;
   unsigned file_perms = 0664;
   std::uint64_t durable_bytes = 256ull << 20;  // fsync=finish: a running upload is made durable

@@ -102,6 +102,9 @@ struct ByteRange {
 struct StoreUsage {
   std::uint64_t bytes = 0;
   std::uint64_t uploads = 0;
+  // Where all uploads together have a limit: it, and what is taken of it, with lengths that are still to come.
+  std::optional<std::uint64_t> limit = std::nullopt;
+  std::uint64_t taken = 0;
 };
 
 struct ScanOptions {
@@ -188,6 +191,10 @@ class TUS_EXPORT Store {
   virtual ~Store() = default;
 
   virtual StoreCapabilities capabilities() const noexcept = 0;
+
+  // Does what the first creation would otherwise have to wait for, where there is such a thing. Called at the
+  // start, beside everything else, again and again while the deadline was too short for it.
+  virtual Awaitable<Status> prepare(Deadline deadline);
 
   // Makes a new upload, with its first bytes where they are here already (at most the draft's length).
   // Nothing is left behind when it fails. `first` must stay valid until the call returns. Errors:

@@ -30,6 +30,8 @@ Awaitable<Result<Joined>> Upload::concatenate(const Lease&, Deadline) {
   co_return fail(ErrorCode::not_implemented);
 }
 
+Awaitable<Status> Store::prepare(Deadline) { co_return Status(); }
+
 Awaitable<Result<std::vector<UploadId>>> Store::pending_joins(Deadline) {
   co_return std::vector<UploadId>();
 }

@@ -1,3 +1,5 @@
+#include "tests/contract/limited_backend.h"
+
 #include <tus/testing/fake_part_store.h>
 #include <tus/testing/store_contract.h>
 
@@ -39,6 +41,9 @@ class PartBackend final : public testing::StoreBackend {
 
 const int registered =
     testing::add_store_contract("parts", [] { return std::make_unique<PartBackend>(); });
+const int limited = testing::add_store_contract("limited_parts", [] {
+  return std::make_unique<LimitedBackend>(std::make_unique<PartBackend>());
+});
 
 }  // namespace
 }  // namespace tus

@@ -1,5 +1,6 @@
 #include "stores/file/file_store.h"
 #include "tests/contract/failing_machine.h"
+#include "tests/contract/limited_backend.h"
 
 #include <tus/runtime.h>
 #include <tus/testing/store_contract.h>
@@ -83,6 +84,9 @@ const int off = add("file_off", with(FsyncPolicy::off));
 const int finish = add("file_finish", with(FsyncPolicy::finish));
 const int always = add("file_always", with(FsyncPolicy::always));
 const int busy = add("file_restless", restless());
+const int limited = testing::add_store_contract("limited_file", [] {
+  return std::make_unique<LimitedBackend>(std::make_unique<FileBackend>(with(FsyncPolicy::finish)));
+});
 
 }  // namespace
 }  // namespace tus

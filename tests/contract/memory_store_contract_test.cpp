@@ -1,3 +1,5 @@
+#include "tests/contract/limited_backend.h"
+
 #include <tus/memory_store.h>
 #include <tus/testing/store_contract.h>
 
@@ -28,6 +30,9 @@ class MemoryBackend final : public testing::StoreBackend {
 
 const int registered =
     testing::add_store_contract("memory", [] { return std::make_unique<MemoryBackend>(); });
+const int limited = testing::add_store_contract("limited_memory", [] {
+  return std::make_unique<LimitedBackend>(std::make_unique<MemoryBackend>());
+});
 
 }  // namespace
 }  // namespace tus

@@ -1,10 +1,12 @@
 #include "stores/file/context.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <dirent.h>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <system_error>
 
 namespace tus::file_store {
@@ -109,6 +111,23 @@ Context::Context(FileStoreOptions o, Machine m, std::shared_ptr<BlockingPool> p,
   DurableOptions durable{options.durable_bytes, options.durable_interval};
   keeper.emplace(io, records, durable, *clock, *logger);
   if (machine.background_thread) keeper->start_thread();
+}
+
+Result<std::uint64_t> Context::space_to_use() {
+  if (options.min_free_space == 0) return std::numeric_limits<std::uint64_t>::max();
+  auto free = io.free_space(layout.root());
+  if (!free) return free;
+  return *free - std::min(*free, options.min_free_space);
+}
+
+Status Context::has_space_for(std::uint64_t bytes) {
+  if (options.min_free_space == 0) return {};
+  auto free = io.free_space(layout.root());
+  if (!free) return fail(free.error());
+  if (*free >= options.min_free_space && bytes <= *free - options.min_free_space) return {};
+  return fail(ErrorCode::no_space, std::to_string(*free) + " bytes are free, of which " +
+                                       std::to_string(options.min_free_space) +
+                                       " have to stay free");
 }
 
 Result<std::unique_ptr<Context>> make_context(FileStoreOptions options, Machine machine,

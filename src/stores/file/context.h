@@ -37,6 +37,11 @@ struct Context {
   Blocking appending() const noexcept { return always() ? Blocking::for_long : Blocking::briefly; }
   bool off() const noexcept { return options.fsync == FsyncPolicy::off; }
 
+  // How much may be written now without using what has to stay free; very much where nothing has to.
+  Result<std::uint64_t> space_to_use();
+  // Error: no_space, when so many bytes more would use it.
+  Status has_space_for(std::uint64_t bytes);
+
   // What a call of the store answers. When the storage does not work, a look at the directory comes before it.
   template <class T>
   T checked(T result) {

@@ -2,6 +2,7 @@
 
 #include "stores/file/join_marks.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tus::file_store {
@@ -155,6 +156,8 @@ class Creation {
 Result<Loaded> create_files(Context& context, UploadDraft draft, const Lease& lease,
                             std::span<const std::byte> first, std::span<std::byte> scratch) {
   if (lease.lost()) return fail(ErrorCode::lease_lost);
+  const auto wanted = std::max<std::uint64_t>(draft.length.value_or(0), first.size());
+  if (auto fits = context.has_space_for(wanted); !fits) return fail(fits.error());
   UploadDraft wishes;
   wishes.id = draft.id;
   draft.storage.erase("InfoPath");  // not a hook's to choose

@@ -115,6 +115,12 @@ Result<FileNumber> FileIo::number(int fd) {
   return FileNumber{found.st_dev, found.st_ino};
 }
 
+Result<std::uint64_t> FileIo::free_space(int fd) {
+  struct statvfs found;
+  if (calls_.fstatvfs(fd, &found) < 0) return failed("statvfs", {});
+  return std::uint64_t{found.f_bavail} * found.f_frsize;
+}
+
 void FileIo::lock_byte(int fd, std::uint64_t at) noexcept {
   (void)retry([&] { return calls_.lock_byte(fd, static_cast<off_t>(at)); });
 }

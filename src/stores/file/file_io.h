@@ -67,6 +67,8 @@ class FileIo {
   // Fails when it is not empty.
   Status remove_directory(const Name& name);
   Status rename(const Name& from, const Name& to);
+  // Bytes that are free on the file system, for those who are not root.
+  Result<std::uint64_t> free_space(int fd);
   // Waits for other processes. Where files cannot be locked, it is not.
   void lock_byte(int fd, std::uint64_t at) noexcept;
   // A file that is gone already is fine.

@@ -18,6 +18,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -122,6 +123,19 @@ class FaultyCalls final : public Syscalls {
     errno = error;
     return done;
   }
+  // So much is free on the disk.
+  void free_space(std::uint64_t bytes) { free_ = bytes; }
+  int space_asked() const { return space_asked_; }
+  int fstatvfs(int fd, struct statvfs* result) override {
+    ++space_asked_;
+    if (fails("fstatvfs", false)) return -1;
+    const auto done = Syscalls::fstatvfs(fd, result);
+    if (free_) {
+      result->f_frsize = 1;
+      result->f_bavail = *free_;
+    }
+    return done;
+  }
   int close(int fd) override {
     const int error = counts_down() ? error_ : close_error_;
     const int done = Syscalls::close(fd);
@@ -206,6 +220,8 @@ class FaultyCalls final : public Syscalls {
   int countdown_ = -1;
   int error_ = 0;
   int write_error_ = 0;
+  std::optional<std::uint64_t> free_;
+  int space_asked_ = 0;
   int close_error_ = 0;
   std::vector<int> sync_errors_;
   std::function<void()> before_sync_;

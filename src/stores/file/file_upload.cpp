@@ -92,8 +92,9 @@ Awaitable<AppendOutcome> FileUpload::go_on(const Lease& lease, BodySource& sourc
 void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
                             std::span<std::byte> scratch) {
   const auto stop = context_.clock->now() + longest_job;
+  const auto largest = find_space(source, run);
   std::uint64_t here = 0;
-  while (true) {
+  while (largest > 0) {
     if (lease.lost()) {
       run.error = Error(ErrorCode::lease_lost);
       break;
@@ -104,7 +105,8 @@ void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
         break;
       }
     }
-    auto moved = source.move_to_file(run.data.get(), run.at, chunk, scratch);
+    const auto most = std::min(chunk, largest - here);
+    auto moved = source.move_to_file(run.data.get(), run.at, most, scratch);
     if (moved.bytes > 0) count(run, moved.bytes);
     if (long_unsettled(run)) settle(lease, run);
     if (run.error) break;
@@ -114,7 +116,7 @@ void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
       break;
     }
     here += moved.bytes;
-    bool in_time = here < largest_job && context_.clock->now() < stop;
+    bool in_time = here < largest && context_.clock->now() < stop;
     if (moved.bytes > 0) {
       if (in_time) continue;
       return;  // with the file open: the next job goes on at once
@@ -125,6 +127,22 @@ void FileUpload::move_bytes(const Lease& lease, BodySource& source, Run& run,
   }
   if (run.over() && unsettled(run)) settle(lease, run);
   close_data(run);
+}
+
+// How much this job may write.
+std::uint64_t FileUpload::find_space(BodySource& source, Run& run) {
+  const auto space = context_.space_to_use();
+  if (!space) run.error = space.error();
+  if (!space || *space > 0) return std::min(largest_job, space.value_or(0));
+  // Whether there is more to write shows when it is asked for.
+  std::byte probe{};
+  const auto moved = source.pull({&probe, 1});
+  if (moved.bytes > 0) {
+    run.error = Error(ErrorCode::no_space, "no more is free than has to stay free");
+  } else {
+    run.body = moved.state;
+  }
+  return 0;
 }
 
 // When the file system says only now that it could not write, all that was written since the file was opened

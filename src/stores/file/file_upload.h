@@ -68,6 +68,7 @@ class FileUpload final : public Upload {
   std::unique_ptr<Run> start(AppendRequest request);
   // One job of an append: moves what is here, and a little more while it comes fast.
   void move_bytes(const Lease& lease, BodySource& source, Run& run, std::span<std::byte> scratch);
+  std::uint64_t find_space(BodySource& source, Run& run);
   Status begin(Run& run, std::span<std::byte> scratch);
   Status make_ready(int data, bool staged);
   void count(Run& run, std::uint64_t bytes);

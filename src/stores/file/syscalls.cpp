@@ -57,6 +57,8 @@ int Syscalls::lock_byte(int fd, off_t at) {
   return ::fcntl(fd, F_OFD_SETLKW, &byte);
 }
 
+int Syscalls::fstatvfs(int fd, struct statvfs* result) { return ::fstatvfs(fd, result); }
+
 ssize_t Syscalls::copy_file_range(int from, off_t from_at, int to, off_t to_at, std::size_t count) {
   return ::copy_file_range(from, &from_at, to, &to_at, count, 0);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 namespace tus::file_store {
@@ -28,6 +29,7 @@ class Syscalls {
   virtual int unlinkat(int dir, const char* path, int flags);
   // Locks a byte for this open file against other processes, and waits for it: fcntl(F_OFD_SETLKW).
   virtual int lock_byte(int fd, off_t at);
+  virtual int fstatvfs(int fd, struct statvfs* result);
   virtual ssize_t copy_file_range(int from, off_t from_at, int to, off_t to_at, std::size_t count);
 };
 
