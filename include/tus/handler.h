@@ -23,6 +23,13 @@
 
 TUS_NAMESPACE_BEGIN
 
+// Which uploads end when a store with a limit has no room for a new one.
+enum class EvictOrder : std::uint8_t {
+  none,     // none: the new one is refused
+  biggest,  // those that take most
+  oldest,   // those that got no bytes for longest
+};
+
 struct HandlerOptions {
   HandlerOptions() = default;
 
@@ -44,6 +51,8 @@ struct HandlerOptions {
   std::chrono::seconds expire_after{0};
   // A sweep also removes what is as old and belongs to no upload. See Store::remove_left_over().
   bool remove_left_overs = true;
+  EvictOrder evict = EvictOrder::none;
+  bool evict_finished = false;  // finished uploads, too
   bool allow_download = true;
   bool allow_termination = true;
   bool allow_termination_of_finished = true;

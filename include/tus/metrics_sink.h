@@ -22,6 +22,7 @@ class TUS_EXPORT MetricsSink {
   // A sweep has removed an upload, or what belonged to none, with so many bytes.
   virtual void upload_expired(std::uint64_t bytes) noexcept { (void)bytes; }
   virtual void left_over_removed(std::uint64_t bytes) noexcept { (void)bytes; }
+  virtual void upload_evicted() noexcept {}  // it is terminated, too
   virtual void connection_opened() noexcept = 0;
   virtual void connection_closed() noexcept = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tus/file_store.h>
+#include <tus/handler.h>
 #include <tus/http_server.h>
 #include <tus/location.h>
 #include <tus/upload_digest.h>
@@ -35,6 +36,9 @@ struct Config {
   bool expire_left_overs = true;
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
+  std::uint64_t store_size = 0;  // bytes; 0: no limit
+  EvictOrder evict = EvictOrder::none;
+  bool evict_finished = false;
   LockerKind locker = LockerKind::as_store;
   std::chrono::milliseconds lock_holder_poll{5'000};    // where polling is all there is
   std::chrono::milliseconds lock_acquirer_poll{2'000};  // where polling is all there is

@@ -39,6 +39,16 @@ std::optional<std::string> find_contradiction(const Config& config) {
   if (config.location.relative && !config.location.origin.empty()) {
     return "-relative-location and a whole URL as -base-path contradict each other";
   }
+  if (config.evict != EvictOrder::none && config.store_size == 0) {
+    return "-store-evict makes room under a limit: want -store-size, too";
+  }
+  if (config.evict_finished && config.evict == EvictOrder::none) {
+    return "-store-evict-finished says what else may go: want -store-evict=biggest or oldest, too";
+  }
+  if (config.files.min_free_space > 0 && config.store != StoreKind::file) {
+    return "-min-free-space is about the file system of -upload-dir: there is none with "
+           "-store=memory";
+  }
   if ((config.files.dir_perms & 0700) != 0700) {
     return "-dir-perms must let the owner read, write and enter directories (07xx)";
   }

@@ -74,6 +74,38 @@ TEST_F(Configure, ContradictionsAreNamed) {  // [FLAG-11]
   EXPECT_TRUE(configure(Words{"-base-path=/"}, {}).has_value());
 }
 
+TEST_F(Configure, LimitsOfTheStore) {  // [LIMIT-23] [LIMIT-10] [FLAG-11]
+  const auto usual = configure({}, {});
+  ASSERT_TRUE(usual.has_value());
+  EXPECT_EQ(usual->store_size, 0u);
+  EXPECT_EQ(usual->evict, EvictOrder::none);
+  EXPECT_FALSE(usual->evict_finished);
+  EXPECT_EQ(usual->files.min_free_space, 0u);
+  const auto config = configure(Words{"-store-size=5000000000", "-store-evict=oldest",
+                                      "-store-evict-finished", "-min-free-space=7"},
+                                {});
+  ASSERT_TRUE(config.has_value()) << config.error();
+  EXPECT_EQ(config->store_size, 5'000'000'000u);
+  EXPECT_EQ(config->evict, EvictOrder::oldest);
+  EXPECT_TRUE(config->evict_finished);
+  EXPECT_EQ(config->files.min_free_space, 7u);
+  EXPECT_TRUE(configure(Words{"-store-size=1", "-store=memory"}, {}).has_value());
+  const auto refused = [](const Words& args) {
+    const auto made = configure(args, {});
+    return made ? "" : made.error();
+  };
+  EXPECT_EQ(refused(Words{"-store-evict=biggest"}),
+            "-store-evict makes room under a limit: want -store-size, too");
+  EXPECT_EQ(
+      refused(Words{"-store-size=5", "-store-evict-finished"}),
+      "-store-evict-finished says what else may go: want -store-evict=biggest or oldest, too");
+  EXPECT_EQ(refused(Words{"-min-free-space=5", "-store=memory"}),
+            "-min-free-space is about the file system of -upload-dir: there is none with "
+            "-store=memory");
+  EXPECT_NE(refused(Words{"-store-size=-1"}), "");
+  EXPECT_NE(refused(Words{"-store-evict=all", "-store-size=1"}), "");
+}
+
 TEST_F(Configure, DirectoriesAreLookedAt) {  // [FLAG-11]
   Config config;
   config.files.directory = folder_ / "to" / "be" / "made";

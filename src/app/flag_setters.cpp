@@ -151,11 +151,22 @@ Complaint set_metrics_path(Config& config, std::string_view text) {
   return {};
 }
 
-Complaint set_max_size(Config& config, std::string_view text) {
+Complaint set_bytes(std::uint64_t& target, std::string_view text) {
   const auto value = parse_number(text);
   if (!value || *value > INT64_MAX) return "want a number of bytes, 0 for no limit";
-  config.max_size = *value;
+  target = *value;
   return {};
+}
+
+Complaint set_max_size(Config& config, std::string_view text) {
+  return set_bytes(config.max_size, text);
+}
+
+Complaint set_evict(Config& config, std::string_view text) {
+  constexpr std::array<Choice<EvictOrder>, 3> choices{{{"none", EvictOrder::none},
+                                                       {"biggest", EvictOrder::biggest},
+                                                       {"oldest", EvictOrder::oldest}}};
+  return choose(config.evict, text, choices);
 }
 
 Complaint set_timeout_ms(Config& config, std::string_view text) {

@@ -8,6 +8,7 @@ namespace tus::app {
 Complaint set_bool(bool& target, std::string_view text);
 Complaint set_duration(std::chrono::milliseconds& target, std::string_view text);
 Complaint set_text(std::string& target, std::string_view text);
+Complaint set_bytes(std::uint64_t& target, std::string_view text);
 Complaint set_perms(unsigned& target, std::string_view text);
 // From 0 or `least` up to `most`.
 struct Range {
@@ -29,6 +30,7 @@ Complaint set_timeout_ms(Config& config, std::string_view text);
 Complaint set_directory(Config& config, std::string_view text);
 Complaint set_store(Config& config, std::string_view text);
 Complaint set_locker(Config& config, std::string_view text);
+Complaint set_evict(Config& config, std::string_view text);
 Complaint set_fsync(Config& config, std::string_view text);
 Complaint set_digest(Config& config, std::string_view text);
 Complaint set_zero_copy(Config& config, std::string_view text);

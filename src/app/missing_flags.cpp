@@ -87,10 +87,6 @@ constexpr std::array rows{
     on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
            "speak the IETF's draft of resumable uploads beside tus 1.0"),
 
-    detail(file_storage, FlagKind::number, "store-size", "BYTES", "0",
-           "limit the size of all uploads together",
-           "most bytes that all uploads together may take; 0 for no limit"),
-
     text(s3, "s3-bucket", "NAME", no_s3, "bucket to store uploads in"),
     text(s3, "s3-object-prefix", "PREFIX", no_s3, "what the names of objects begin with"),
     text(s3, "s3-endpoint", "URL", no_s3, "endpoint of a service that is compatible with S3"),

@@ -6,6 +6,7 @@
 #include "metrics/prometheus_metrics.h"
 
 #include <tus/file_locker.h>
+#include <tus/limited_store.h>
 #include <tus/memory_locker.h>
 #include <tus/memory_store.h>
 
@@ -29,13 +30,22 @@ unsigned loop_count(const Config& config) {
   return config.threads > 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency());
 }
 
-std::expected<std::shared_ptr<Store>, std::string> make_store(const Config& config,
-                                                              const Server& server,
-                                                              std::shared_ptr<Clock> clock) {
+std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
+    const Config& config, const Server& server, std::shared_ptr<Clock> clock) {
   if (config.store == StoreKind::memory) return make_memory_store();
   auto store = make_file_store(config.files, server.pool, std::move(clock), server.logger);
   if (!store) return std::unexpected(store.error().detail());
   return std::move(*store);
+}
+
+std::expected<std::shared_ptr<Store>, std::string> make_store(const Config& config,
+                                                              const Server& server,
+                                                              std::shared_ptr<Clock> clock) {
+  auto store = make_unlimited_store(config, server, clock);
+  if (!store || config.store_size == 0) return store;
+  LimitedStoreOptions options;
+  options.max_bytes = config.store_size;
+  return make_limited_store(std::move(*store), options, std::move(clock), server.logger);
 }
 
 std::expected<std::shared_ptr<Locker>, std::string> make_locker(const Config& config,
@@ -88,6 +98,8 @@ HandlerOptions handler_options(const Config& config, const Server& server) {
   options.expire_after = std::chrono::ceil<std::chrono::seconds>(config.expire_after);
   options.remove_left_overs = config.expire_left_overs;
   options.digest = config.digest;
+  options.evict = config.evict;
+  options.evict_finished = config.evict_finished;
   options.concatenation = !config.disable_concatenation;
   options.remove_joined_parts = config.concat_remove_parts;
   return options;

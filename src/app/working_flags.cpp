@@ -259,6 +259,43 @@ constexpr std::array storage_rows{
         .set = [](Config& c, std::string_view v) { return set_duration(c.lock_acquirer_poll, v); }},
 };
 
+constexpr std::array space_rows{
+    Flag{.name = "store-size",
+         .group = file_storage,
+         .kind = FlagKind::number,
+         .value = "BYTES",
+         .standard = "0",
+         .help =
+             "most bytes that all uploads together may take, with what is still to come of them; "
+             "0 for no limit",
+         .set = [](Config& c, std::string_view v) { return set_bytes(c.store_size, v); }},
+    Flag{
+        .name = "store-evict",
+        .group = file_storage,
+        .kind = FlagKind::choice,
+        .value = "none|biggest|oldest",
+        .standard = "none",
+        .help =
+            "with -store-size: unfinished uploads that are deleted when there is no room for a new "
+            "one, which is otherwise refused (tusd 1: biggest)",
+        .set = set_evict},
+    Flag{.name = "store-evict-finished",
+         .group = file_storage,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "with -store-evict: finished uploads are deleted, too",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.evict_finished, v); }},
+    Flag{.name = "min-free-space",
+         .group = file_storage,
+         .kind = FlagKind::number,
+         .value = "BYTES",
+         .standard = "0",
+         .help = "refuse uploads and their bytes where less than this would stay free on the file "
+                 "system "
+                 "of -upload-dir; 0 to fill it",
+         .set = [](Config& c, std::string_view v) { return set_bytes(c.files.min_free_space, v); }},
+};
+
 constexpr std::array monitoring_rows{
     Flag{.name = "expose-metrics",
          .group = monitoring,
@@ -425,8 +462,9 @@ constexpr auto joined(const std::array<Flag, n>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(listening_rows, upload_rows, digest_rows, cors_rows, storage_rows,
-                             monitoring_rows, timeout_rows, performance_rows, other_rows);
+constexpr auto rows =
+    joined(listening_rows, upload_rows, digest_rows, cors_rows, storage_rows, space_rows,
+           monitoring_rows, timeout_rows, performance_rows, other_rows);
 
 }  // namespace
 

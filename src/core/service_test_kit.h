@@ -37,6 +37,7 @@ struct FinishFaults {
   Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
   std::string inspect_throws_for;  // an id
   std::function<void()> before_open;
+  int scans = 0;
   int reads = 0;
   std::uint64_t bytes_read = 0;
   int digests_saved = 0;
@@ -158,7 +159,10 @@ class FaultyStore final : public Store {
     faults->bytes_read += range.count;
     return inner_->read(std::move(id), range, deadline);
   }
-  std::unique_ptr<UploadScan> scan(ScanOptions options) override { return inner_->scan(options); }
+  std::unique_ptr<UploadScan> scan(ScanOptions options) override {
+    ++faults->scans;
+    return inner_->scan(options);
+  }
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override {
     return inner_->pending_joins(deadline);
   }

@@ -197,8 +197,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   announced.partial_uploads = draft.partial_uploads;
   auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, request.head);
   if (!ticket) co_return fail(std::move(ticket.error()));
-  auto upload =
-      co_await parts_.store->create(std::move(draft), *held.lease, bytes, store_deadline());
+  auto upload = co_await create_in_store(std::move(draft), *held.lease, bytes);
   if (!upload) {
     withdraw(context_, std::move(*ticket));
     co_return fail(std::move(upload.error()));
@@ -525,6 +524,7 @@ Awaitable<Outcome> UploadService::terminate(TerminateCommand command, Request re
 // ---- after a restart
 
 void UploadService::start_recovery() {
+  recovery_.spawn(background_, prepare_store());
   if (can_join()) recovery_.spawn(background_, recover_joins());
   if (needs_finish()) recovery_.spawn(background_, recover());
   if (options_.expire_after.count() > 0) recovery_.spawn(background_, keep_sweeping());

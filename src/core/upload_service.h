@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/expiry.h"
+#include "core/eviction.h"
 #include "core/finish_jobs.h"
 #include "core/hashing_source.h"
 #include "core/joins.h"
@@ -129,6 +130,17 @@ class UploadService {
   Awaitable<Status> expire(UploadInfo upload, SweepReport& report);
   Awaitable<Status> remove_left_over(UploadId id, std::chrono::sys_seconds idle,
                                      SweepReport& report);
+  // In service_eviction.cpp.
+  Awaitable<void> prepare_store();
+  // Store::create(), after making room where that is wanted.
+  Awaitable<Result<std::unique_ptr<Upload>>> create_in_store(UploadDraft draft, const Lease& lease,
+                                                             std::span<const std::byte> first);
+  Awaitable<bool> make_room(UploadDraft draft, std::uint64_t first_bytes);
+  Awaitable<Result<EvictionPlan>> plan_eviction(std::vector<std::string> needed,
+                                                std::uint64_t missing, Deadline deadline);
+  Awaitable<bool> is_left_alone(const UploadInfo& info);
+  Awaitable<bool> nobody_needs(const UploadInfo& info);
+  Awaitable<bool> evict(UploadId id, std::uint64_t room);
 
   bool needs_finish() const;
   bool nobody_asks_at_finish() const;
@@ -141,6 +153,7 @@ class UploadService {
   asio::any_io_executor background_;
   WholeDigests digests_;
   Joins joins_;
+  Turnstile evictions_;
   FinishJobs jobs_;
   Departed departed_;
   Event stopping_;

@@ -51,6 +51,9 @@ struct PrometheusMetrics::Counters {
   prometheus::Counter& swept =
       counter(registry, "tusd_swept_bytes_total",
               "Bytes of expired uploads and left-overs that were removed.");
+  prometheus::Counter& evicted =
+      counter(registry, "tusd_uploads_evicted_total",
+              "Number of uploads that were ended to make room for others.");
   prometheus::Gauge& connections = prometheus::BuildGauge()
                                        .Name("tusd_connections_open")
                                        .Help("Current number of open connections.")
@@ -100,6 +103,7 @@ void PrometheusMetrics::left_over_removed(std::uint64_t bytes) noexcept {
   counters_->swept.Increment(static_cast<double>(bytes));
 }
 
+void PrometheusMetrics::upload_evicted() noexcept { counters_->evicted.Increment(); }
 void PrometheusMetrics::connection_opened() noexcept { counters_->connections.Increment(); }
 void PrometheusMetrics::connection_closed() noexcept { counters_->connections.Decrement(); }
 

@@ -23,6 +23,7 @@ class PrometheusMetrics final : public MetricsSink {
   void upload_terminated() noexcept override;
   void upload_expired(std::uint64_t bytes) noexcept override;
   void left_over_removed(std::uint64_t bytes) noexcept override;
+  void upload_evicted() noexcept override;
   void connection_opened() noexcept override;
   void connection_closed() noexcept override;
 

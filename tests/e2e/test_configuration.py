@@ -104,8 +104,7 @@ class Sources(Configured):
     def test_refused_flags(self):
         """[FLAG-5] What is not built is refused in one sentence that names the flag."""
         for flag in ("-s3-bucket=b", "-gcs-bucket=b", "-azure-storage=c", "-hooks-dir=h", "-hooks-grpc=a:1",
-                     "-hooks-plugin=p", "-tls-key=k",
-                     "-store-size=5", "-enable-h2c"):
+                     "-hooks-plugin=p", "-tls-key=k", "-enable-h2c"):
             with self.subTest(flag):
                 self.assert_refused(self.run_to_end(flag), f"flag {flag.partition('=')[0]}: this build of tusd cannot ")
 
