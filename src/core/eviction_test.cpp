@@ -198,7 +198,7 @@ TEST_F(Evicting, FinishedOnesOnlyWhenAskedTo) {  // [LIMIT-12]
   start(EvictOrder::biggest);
   const auto finished = whole(60);
   const auto begun = create(30);
-  const auto next = create(20);
+  create(20);
   EXPECT_FALSE(is_there(begun));
   EXPECT_TRUE(is_there(finished));
 
@@ -214,7 +214,7 @@ TEST_F(Evicting, FinishedOnesOnlyWhenAskedTo) {  // [LIMIT-12]
 
 TEST_F(Evicting, NothingWhenItWouldNotBeEnough) {  // [LIMIT-14]
   start(EvictOrder::biggest);
-  const auto finished = whole(60);
+  whole(60);
   const auto begun = create(30);
   expect_refused(try_create(41));
   expect_refused(try_create(101));
