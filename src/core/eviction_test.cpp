@@ -333,6 +333,7 @@ TEST_F(Evicting, IsATermination) {  // [LIMIT-15]
 TEST_F(Evicting, TwoAtOnceEndNoMoreThanTheyNeed) {  // [LIMIT-16]
   start(EvictOrder::biggest);
   for (int i = 0; i < 10; ++i) create(10);
+  faulty->faults->pages_take_turns = true;
   std::vector<std::unique_ptr<Running>> all;
   for (int i = 0; i < 4; ++i) {
     all.push_back(

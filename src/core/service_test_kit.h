@@ -10,6 +10,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
@@ -38,6 +41,7 @@ struct FinishFaults {
   std::string inspect_throws_for;  // an id
   std::function<void()> before_open;
   int scans = 0;
+  bool pages_take_turns = false;  // others go on before a page of a scan is here
   int reads = 0;
   std::uint64_t bytes_read = 0;
   int digests_saved = 0;
@@ -124,6 +128,22 @@ class FaultyUpload final : public Upload {
   std::shared_ptr<FinishFaults> faults_;
 };
 
+class FaultyScan final : public UploadScan {
+ public:
+  FaultyScan(std::unique_ptr<UploadScan> inner, std::shared_ptr<FinishFaults> faults)
+      : inner_(std::move(inner)), faults_(std::move(faults)) {}
+  Awaitable<Result<ScanPage>> next(Deadline deadline) override {
+    if (faults_->pages_take_turns) {
+      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    }
+    co_return co_await inner_->next(deadline);
+  }
+
+ private:
+  std::unique_ptr<UploadScan> inner_;
+  std::shared_ptr<FinishFaults> faults_;
+};
+
 // The memory store, but finishing is something that has to be done.
 class FaultyStore final : public Store {
  public:
@@ -161,7 +181,7 @@ class FaultyStore final : public Store {
   }
   std::unique_ptr<UploadScan> scan(ScanOptions options) override {
     ++faults->scans;
-    return inner_->scan(options);
+    return std::make_unique<FaultyScan>(inner_->scan(options), faults);
   }
   Awaitable<Result<std::vector<UploadId>>> pending_joins(Deadline deadline) override {
     return inner_->pending_joins(deadline);
