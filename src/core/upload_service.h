@@ -2,8 +2,8 @@
 // protocols and all stores.
 #pragma once
 
-#include "core/expiry.h"
 #include "core/eviction.h"
+#include "core/expiry.h"
 #include "core/finish_jobs.h"
 #include "core/hashing_source.h"
 #include "core/joins.h"
