@@ -10,6 +10,13 @@
 
 TUS_NAMESPACE_BEGIN
 
+// A look at a pool, for whoever watches it.
+struct PoolFigures {
+  unsigned threads = 0;
+  unsigned busy = 0;        // of them, in a job now
+  std::size_t waiting = 0;  // jobs in line
+};
+
 class TUS_EXPORT BlockingPool {
  public:
   // `scratch` is a buffer (at least 64 KiB) that belongs to the worker while the job runs.
@@ -28,6 +35,9 @@ class TUS_EXPORT BlockingPool {
 
   // Whether a worker should give its place away rather than wait for a socket. Any thread.
   virtual bool is_crowded() const noexcept = 0;
+
+  // Any thread. A pool that does not know says zeros.
+  virtual PoolFigures figures() const { return {}; }
 };
 
 TUS_NAMESPACE_END

@@ -4,6 +4,7 @@
 #include <tus/blocking_pool.h>
 #include <tus/clock.h>
 #include <tus/logger.h>
+#include <tus/metrics_sink.h>
 #include <tus/store.h>
 
 #include <chrono>
@@ -30,6 +31,7 @@ struct FileStoreOptions {
   unsigned file_perms = 0664;
   std::uint64_t durable_bytes = 256ull << 20;  // fsync=finish: a running upload is made durable
   std::chrono::milliseconds durable_interval{30'000};  //   at least this often
+  std::shared_ptr<MetricsSink> metrics;                // none: nobody hears how long syncs take
 };
 
 // `pool` runs all file work. The directory is made, and probed for writing, before this returns; error:

@@ -33,6 +33,7 @@ struct HttpServerOptions {
   std::size_t max_header_bytes = 32 * 1024;          // bytes of the whole head; beyond it 431
   std::size_t max_header_fields = 100;               // beyond it 431
   ZeroCopy zero_copy = ZeroCopy::automatic;
+  bool access_log = false;             // a line for every request: "Access", at the level info
   std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above
 };
 
@@ -44,6 +45,8 @@ enum class Unaccepted : std::uint8_t {
 
 // Answers what no handler is mounted for. Called on the connection's executor; must not block.
 using PlainResponder = std::function<Response(const RequestHead&)>;
+// The same for an answer that has to be waited for.
+using WaitingResponder = std::function<Awaitable<Response>(RequestHead)>;
 
 class TUS_EXPORT HttpServer {
  public:
@@ -59,8 +62,9 @@ class TUS_EXPORT HttpServer {
   // Before listen(). The longest base path wins; `base_path` begins and ends with '/', and also
   // matches without its last '/'.
   void mount(std::string base_path, std::shared_ptr<Handler> handler);
-  // An exact path, e.g. "/metrics"; comes before base paths.
+  // An exact path, e.g. "/metrics"; comes before base paths. Requests for it are in no figure of the metrics.
   void mount_plain(std::string path, PlainResponder responder);
+  void mount_waiting(std::string path, WaitingResponder responder);
 
   // Listens on an address ("" or "0.0.0.0": both address families) and port (0: a free one); may be
   // called several times. Returns the port, or store_unavailable with a sentence for the operator.

@@ -9,6 +9,13 @@
 
 TUS_NAMESPACE_BEGIN
 
+// A look at the threads of event loops.
+struct LoopFigures {
+  unsigned loops = 0;
+  unsigned threads = 0;  // that run a loop, or hang in a job, or wait for either
+  unsigned blocked = 0;  // of them, in jobs that turned out to block
+};
+
 // Each loop is run by one thread at a time: code that runs on one of the executors never runs beside other
 // code of the same executor, so what belongs to a connection needs no lock. Which thread it is may
 // change when a job of a BlockingPool, done on the loop's thread, turns out to block.
@@ -20,6 +27,7 @@ class TUS_EXPORT EventLoops {
   EventLoops& operator=(const EventLoops&) = delete;
 
   std::vector<asio::any_io_executor> executors() const;
+  LoopFigures figures() const;  // any thread
   // Ends the threads and waits for them. What is still pending on the loops is destroyed. Not from a
   // thread of the loops.
   void stop() noexcept;

@@ -15,6 +15,10 @@
 
 namespace tus::app {
 
+// Exact paths, whatever the base path is.
+inline constexpr const char* health_path = "/healthz";
+inline constexpr const char* ready_path = "/readyz";
+
 enum class StoreKind : std::uint8_t { file, memory };
 enum class LockerKind : std::uint8_t { as_store, file, memory, none };
 enum class LogFormat : std::uint8_t { text, json };
@@ -66,9 +70,11 @@ struct Config {
 
   std::string metrics_path = "/metrics";
   bool expose_metrics = true;
+  bool expose_health = true;
   bool show_greeting = true;
   bool show_startup_logs = true;
   bool verbose = false;
+  bool access_log = false;
   LogFormat log_format = LogFormat::text;
 
   std::string config_file;

@@ -49,6 +49,15 @@ std::optional<std::string> find_contradiction(const Config& config) {
     return "-min-free-space is about the file system of -upload-dir: there is none with "
            "-store=memory";
   }
+  for (const std::string path : {health_path, ready_path}) {
+    if (!config.expose_health) break;
+    const bool is_metrics = config.expose_metrics && metrics == path;
+    if (is_metrics || config.base_path == path + '/') {
+      return (is_metrics ? "-metrics-path is " : "-base-path is ") + path +
+             ", where the server tells whether it is well: want another one, or "
+             "-expose-health=false";
+    }
+  }
   if ((config.files.dir_perms & 0700) != 0700) {
     return "-dir-perms must let the owner read, write and enter directories (07xx)";
   }

@@ -106,6 +106,16 @@ TEST_F(Configure, LimitsOfTheStore) {  // [LIMIT-23] [LIMIT-10] [FLAG-11]
   EXPECT_NE(refused(Words{"-store-evict=all", "-store-size=1"}), "");
 }
 
+TEST_F(Configure, ThePagesOfThoseWhoWatchHaveTheirPathsForThemselves) {  // [HEALTH-1]
+  for (const Words& args : {Words{"-metrics-path=/healthz"}, Words{"-metrics-path=/readyz"},
+                            Words{"-base-path=/healthz"}, Words{"-base-path=/readyz/"}}) {
+    EXPECT_FALSE(configure(args, {}).has_value()) << args[0];
+    EXPECT_TRUE(configure(Words{args[0], "-expose-health=false"}, {}).has_value()) << args[0];
+  }
+  EXPECT_TRUE(configure(Words{"-metrics-path=/readyz", "-expose-metrics=false"}, {}).has_value());
+  EXPECT_TRUE(configure(Words{"-base-path=/healthz/files"}, {}).has_value());
+}
+
 TEST_F(Configure, DirectoriesAreLookedAt) {  // [FLAG-11]
   Config config;
   config.files.directory = folder_ / "to" / "be" / "made";

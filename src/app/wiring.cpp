@@ -31,17 +31,20 @@ unsigned loop_count(const Config& config) {
 }
 
 std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
-    const Config& config, const Server& server, std::shared_ptr<Clock> clock) {
+    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<MetricsSink> metrics) {
   if (config.store == StoreKind::memory) return make_memory_store();
-  auto store = make_file_store(config.files, server.pool, std::move(clock), server.logger);
+  auto files = config.files;
+  files.metrics = std::move(metrics);
+  auto store = make_file_store(std::move(files), server.pool, std::move(clock), server.logger);
   if (!store) return std::unexpected(store.error().detail());
   return std::move(*store);
 }
 
-std::expected<std::shared_ptr<Store>, std::string> make_store(const Config& config,
-                                                              const Server& server,
-                                                              std::shared_ptr<Clock> clock) {
-  auto store = make_unlimited_store(config, server, clock);
+std::expected<std::shared_ptr<Store>, std::string> make_store(
+    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<MetricsSink> metrics) {
+  auto store = make_unlimited_store(config, server, clock, std::move(metrics));
   if (!store || config.store_size == 0) return store;
   LimitedStoreOptions options;
   options.max_bytes = config.store_size;
@@ -109,6 +112,7 @@ HttpServerOptions http_options(const Config& config, const Server& server) {
   HttpServerOptions options;
   options.live = server.settings;
   options.zero_copy = config.zero_copy;
+  options.access_log = config.access_log;
   options.max_header_bytes = 64 * 1024;  // the URLs of a thousand parts in one field
   return options;
 }
@@ -126,12 +130,25 @@ std::shared_ptr<LeveledLogger> make_logger(const Config& config) {
   return logger;
 }
 
+Watched watched_parts(const Config& config, const Server& server,
+                      std::shared_ptr<metrics::PrometheusMetrics> metrics) {
+  Watched watched;
+  watched.metrics = std::move(metrics);
+  watched.store = server.store;
+  watched.pool = server.pool;
+  watched.loops = server.loops.get();
+  if (config.store == StoreKind::file) watched.directory = config.files.directory;
+  return watched;
+}
+
 Awaitable<void> stop_all(Server& server, StopPlan plan) {
+  server.monitoring->drain();
   server.handler->begin_close();
   co_await server.http->end_requests(plan.deadline, plan.unaccepted);
   // Clients may have taken all of the time that the stop has. What has to be made safe gets its own.
   const auto to_save = Deadline::after(std::chrono::steady_clock::now(), plan.time_to_save);
   co_await server.handler->close(to_save);
+  co_await server.monitoring->close(to_save);
   co_await server.store->close(to_save);
   if (plan.store_is_free) plan.store_is_free();
   co_await server.http->stop(plan.deadline);
@@ -142,16 +159,17 @@ Awaitable<void> stop_all(Server& server, StopPlan plan) {
 std::expected<Server, std::string> make_server(const Config& config) {
   Server server;
   auto clock = std::make_shared<SystemClock>();
-  auto metrics = std::make_shared<metrics::PrometheusMetrics>();
+  auto metrics = std::make_shared<metrics::PrometheusMetrics>(clock);
   server.logger = make_logger(config);
   apply_live(server, config);
   server.pool = make_blocking_pool(std::max(pool_threads_at_least, 2 * loop_count(config)));
-  auto store = make_store(config, server, clock);
+  auto store = make_store(config, server, clock, metrics);
   if (!store) return std::unexpected(std::move(store.error()));
   server.store = std::move(*store);
   auto locker = make_locker(config, server);
   if (!locker) return std::unexpected(std::move(locker.error()));
   server.loops = std::make_unique<EventLoops>(loop_count(config));
+  server.monitoring = std::make_unique<Monitoring>(watched_parts(config, server, metrics), clock);
 
   HandlerParts parts;
   parts.store = server.store;
@@ -166,10 +184,7 @@ std::expected<Server, std::string> make_server(const Config& config) {
   server.http = std::make_unique<HttpServer>(http_options(config, server), executors, server.pool,
                                              server.logger, metrics);
   server.http->mount(config.base_path, server.handler);
-  if (config.expose_metrics) {
-    server.http->mount_plain(config.metrics_path,
-                             [metrics](const RequestHead& head) { return metrics->respond(head); });
-  }
+  server.monitoring->mount_on(*server.http, config);
   // At the root there are uploads, or there is nothing to point to.
   if (config.show_greeting && config.base_path != "/") {
     server.http->mount_plain(

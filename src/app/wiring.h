@@ -4,6 +4,7 @@
 #include "app/config.h"
 #include "app/leveled_logger.h"
 #include "app/listeners.h"
+#include "app/monitoring.h"
 
 #include <tus/handler.h>
 #include <tus/http_server.h>
@@ -29,6 +30,7 @@ struct Server {
   std::shared_ptr<BlockingPool> pool;
   std::shared_ptr<Store> store;
   std::unique_ptr<EventLoops> loops;
+  std::unique_ptr<Monitoring> monitoring;
   std::shared_ptr<Handler> handler;
   std::unique_ptr<HttpServer> http;
 };

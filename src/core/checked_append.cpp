@@ -63,6 +63,7 @@ Awaitable<std::optional<Error>> UploadService::take_checked(HeldUpload& held, Re
   CheckedBytes bytes(checksum, running ? &*running : nullptr);
   auto moved = co_await stage_body(held, request, limit.allowance, bytes);
   auto wrong = std::move(moved.error);
+  if (moved.body == BodyState::interrupted && !wrong) parts_.metrics->upload_taken_over();
   if (!wrong) wrong = body_error(moved.body, limit.excess);
   if (!wrong) {
     if (auto verdict = checksum.verdict(request.exchange.trailers())) wrong = Error(*verdict);

@@ -72,9 +72,9 @@ class CountingMetrics final : public MetricsSink {
   void request(std::string_view) noexcept override {}
   void error(ErrorCode) noexcept override {}
   void bytes_received(std::uint64_t) noexcept override {}
-  void upload_created() noexcept override { ++created; }
-  void upload_finished() noexcept override {}
-  void upload_terminated() noexcept override { ++terminated; }
+  void upload_created(const UploadInfo&) noexcept override { ++created; }
+  void upload_finished(const UploadInfo&) noexcept override {}
+  void upload_terminated(const UploadInfo&) noexcept override { ++terminated; }
   void upload_evicted() noexcept override { ++evicted; }
   void connection_opened() noexcept override {}
   void connection_closed() noexcept override {}

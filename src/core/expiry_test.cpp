@@ -17,9 +17,9 @@ struct Counts final : MetricsSink {
   void request(std::string_view) noexcept override {}
   void error(ErrorCode) noexcept override {}
   void bytes_received(std::uint64_t) noexcept override {}
-  void upload_created() noexcept override {}
-  void upload_finished() noexcept override {}
-  void upload_terminated() noexcept override { ++terminated; }
+  void upload_created(const UploadInfo&) noexcept override {}
+  void upload_finished(const UploadInfo&) noexcept override {}
+  void upload_terminated(const UploadInfo&) noexcept override { ++terminated; }
   void upload_expired(std::uint64_t bytes) noexcept override {
     ++expired;
     expired_bytes += bytes;

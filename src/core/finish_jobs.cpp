@@ -107,6 +107,7 @@ Awaitable<Status> FinishJobs::try_until_done(Job& job, HeldUpload& held, const R
     auto result = co_await caught_attempt(job, held, cause);
     // A join that was told to end has not failed.
     if (result || result.error() == ErrorCode::upload_finishing) co_return result;
+    parts_.metrics->finish_failed();
     log_failure(job, cause, result.error(), attempts);
     if (is_hopeless(result.error())) co_return result;
     if (counts && attempts >= options_.finish_attempts &&
@@ -128,6 +129,7 @@ Awaitable<bool> FinishJobs::abandon(const Job& job, HeldUpload& held, const Requ
   auto recorded =
       co_await held.upload->set_finish_state(*held.lease, FinishState::abandoned, store_deadline());
   if (!recorded) log_failure(job, cause, recorded.error(), attempts);
+  if (recorded) parts_.metrics->upload_abandoned();
   co_return recorded.has_value();
 }
 
@@ -233,7 +235,7 @@ Awaitable<Status> FinishJobs::attempt(Job& job, HeldUpload& held, const RequestH
     co_return done;
   }
   happened(context_, std::move(*ticket));
-  parts_.metrics->upload_finished();
+  parts_.metrics->upload_finished(upload.info());
   log_upload(parts_, "UploadFinished", upload.info(), cause);
   co_return done;
 }

@@ -22,7 +22,12 @@ Deadline hook_deadline(HookContext context) {
 
 Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
                                       const UploadInfo& upload, const RequestHead& cause) {
-  return context.parts.hooks->ask(make_message(event, upload, cause), hook_deadline(context));
+  auto& metrics = *context.parts.metrics;
+  metrics.hook_called(event);
+  auto reply =
+      co_await context.parts.hooks->ask(make_message(event, upload, cause), hook_deadline(context));
+  if (!reply) metrics.hook_failed(event);
+  co_return reply;
 }
 
 std::shared_ptr<Response> shared(std::optional<Response> response) {

@@ -1,6 +1,7 @@
 #include "core/joins.h"
 
 #include "core/expiry.h"
+#include "core/acquire.h"
 #include "core/lease_keeper.h"
 
 #include <algorithm>
@@ -83,7 +84,7 @@ Awaitable<Result<bool>> Joins::wait_for_holders(const std::vector<UploadId>& par
     const auto now = parts_.clock->now();
     const auto deadline = Deadline::after(now, options_.live->acquire_lock_timeout.load());
     auto keeper = std::make_shared<LeaseKeeper>(now);
-    auto lease = co_await parts_.locker->acquire(part, deadline, std::move(keeper));
+    auto lease = co_await acquire(parts_, part, deadline, std::move(keeper));
     if (!lease) co_return fail(std::move(lease.error()));
   }
   co_return waited;

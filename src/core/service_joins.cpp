@@ -118,7 +118,7 @@ Awaitable<Status> UploadService::end_upload(HeldUpload& held, const RequestHead&
     log_upload(parts_, "UploadExpired", upload.info(), head);
     co_return gone;
   }
-  parts_.metrics->upload_terminated();
+  parts_.metrics->upload_terminated(upload.info());
   log_upload(parts_, "UploadTerminated", upload.info(), head);
   co_return gone;
 }

@@ -1,5 +1,6 @@
 #include "core/upload_service.h"
 
+#include "core/acquire.h"
 #include "core/body_checksum.h"
 #include "core/caught.h"
 #include "core/id_generator.h"
@@ -182,7 +183,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   if (first && !id_is_known_elsewhere && !awaits_finish) {
     held.lease = std::make_unique<FreshLease>();
   } else {
-    auto lease = co_await parts_.locker->acquire(draft.id, lock_deadline(), held.keeper);
+    auto lease = co_await acquire(parts_, draft.id, lock_deadline(), held.keeper);
     if (!lease) co_return fail(std::move(lease.error()));
     held.lease = std::move(*lease);
   }
@@ -204,7 +205,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   }
   happened(context_, std::move(*ticket));
   held.upload = std::move(*upload);
-  parts_.metrics->upload_created();
+  parts_.metrics->upload_created(held.upload->info());
   log_upload(parts_, "UploadCreated", held.upload->info(), request.head);
   co_return held;
 }
@@ -335,6 +336,7 @@ Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
 Awaitable<Outcome> UploadService::received(HeldUpload held, Request request, AppendOutcome moved,
                                            ErrorCode excess) {
   auto ended = std::move(moved.error);
+  if (moved.body == BodyState::interrupted && !ended) parts_.metrics->upload_taken_over();
   // However the body ended: nobody may come back to ask for the finish.
   if (held.upload->info().has_all_bytes() && !ended) {
     co_return co_await complete(std::move(held), request.head);
@@ -361,7 +363,7 @@ Awaitable<AppendOutcome> UploadService::move_body(HeldUpload& held, Request requ
 Awaitable<Outcome> UploadService::complete(HeldUpload held, const RequestHead& head) {
   const auto& info = held.upload->info();
   if (!info.finished()) co_return co_await start_finish(std::move(held), head);
-  parts_.metrics->upload_finished();
+  parts_.metrics->upload_finished(info);
   log_upload(parts_, "UploadFinished", info, head);
   upload_finished(info);
   co_return Outcome(info);
@@ -439,7 +441,7 @@ Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, Deadline::Po
                                                        const EarlyAppend* early) {
   HeldUpload held;
   held.keeper = std::make_shared<LeaseKeeper>(since);
-  auto lease = co_await parts_.locker->acquire(id, lock_deadline(), held.keeper);
+  auto lease = co_await acquire(parts_, id, lock_deadline(), held.keeper);
   if (!lease) co_return fail(std::move(lease.error()));
   held.lease = std::move(*lease);
   if (early == nullptr) {

@@ -1,122 +1,146 @@
 #include "metrics/prometheus_metrics.h"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
+#include "metrics/counters.h"
+#include "metrics/exposition.h"
+#include "metrics/lifetimes.h"
 
-#include <array>
-#include <string>
+#include <utility>
 
 namespace tus::metrics {
 
+struct PrometheusMetrics::State {
+  explicit State(std::shared_ptr<Clock> c) : clock(std::move(c)), lifetimes(clock->now()) {}
+
+  std::shared_ptr<Clock> clock;
+  Counters counters;
+  Lifetimes lifetimes;
+};
+
 namespace {
 
-// All six are there from the first scrape on, as in tusd.
-constexpr std::array<std::string_view, 6> methods{"DELETE",  "GET",   "HEAD",
-                                                  "OPTIONS", "PATCH", "POST"};
-
-prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+template <class Enum>
+constexpr std::size_t index_of(Enum value) noexcept {
+  return static_cast<std::size_t>(value);
 }
 
 }  // namespace
 
-struct PrometheusMetrics::Counters {
-  prometheus::Registry registry;
-  prometheus::Family<prometheus::Counter>& requests =
-      prometheus::BuildCounter()
-          .Name("tusd_requests_total")
-          .Help("Total number of requests served by the handler per method.")
-          .Register(registry);
-  std::array<prometheus::Counter*, methods.size()> by_method{};
-  prometheus::Family<prometheus::Counter>& errors =
-      prometheus::BuildCounter()
-          .Name("tusd_errors_total")
-          .Help("Total number of errors per status and code.")
-          .Register(registry);
-  prometheus::Counter& bytes =
-      counter(registry, "tusd_bytes_received", "Number of bytes received for uploads.");
-  prometheus::Counter& created =
-      counter(registry, "tusd_uploads_created", "Number of created uploads.");
-  prometheus::Counter& finished =
-      counter(registry, "tusd_uploads_finished", "Number of finished uploads.");
-  prometheus::Counter& terminated =
-      counter(registry, "tusd_uploads_terminated", "Number of terminated uploads.");
-  prometheus::Counter& expired = counter(registry, "tusd_uploads_expired_total",
-                                         "Number of unfinished uploads removed for their age.");
-  prometheus::Counter& left_overs =
-      counter(registry, "tusd_left_overs_removed_total",
-              "Number of files removed that were old and belonged to no upload.");
-  prometheus::Counter& swept =
-      counter(registry, "tusd_swept_bytes_total",
-              "Bytes of expired uploads and left-overs that were removed.");
-  prometheus::Counter& evicted =
-      counter(registry, "tusd_uploads_evicted_total",
-              "Number of uploads that were ended to make room for others.");
-  prometheus::Gauge& connections = prometheus::BuildGauge()
-                                       .Name("tusd_connections_open")
-                                       .Help("Current number of open connections.")
-                                       .Register(registry)
-                                       .Add({});
-};
-
-PrometheusMetrics::PrometheusMetrics() : counters_(std::make_unique<Counters>()) {
-  for (std::size_t i = 0; i < methods.size(); ++i) {
-    counters_->by_method[i] = &counters_->requests.Add({{"method", std::string(methods[i])}});
-  }
-}
+PrometheusMetrics::PrometheusMetrics(std::shared_ptr<Clock> clock)
+    : state_(std::make_unique<State>(std::move(clock))) {}
 
 PrometheusMetrics::~PrometheusMetrics() = default;
 
 void PrometheusMetrics::request(std::string_view method) noexcept {
-  for (std::size_t i = 0; i < methods.size(); ++i) {
-    if (methods[i] == method) counters_->by_method[i]->Increment();
-  }
+  const auto index = index_of_method(method);
+  if (index < tusd_methods) state_->counters.requests[index].add();
 }
 
-void PrometheusMetrics::error(ErrorCode code) noexcept try {
-  const auto& description = describe(code);
-  if (description.code.empty()) return;  // 405, which tusd's router answers before its metrics
-  counters_->errors
-      .Add(
-          {{"status", std::to_string(description.status)}, {"code", std::string(description.code)}})
-      .Increment();
-} catch (...) {
-  // Out of memory: the response matters more than its count.
+void PrometheusMetrics::error(ErrorCode code) noexcept {
+  state_->counters.errors[index_of(code)].add();
 }
 
 void PrometheusMetrics::bytes_received(std::uint64_t bytes) noexcept {
-  counters_->bytes.Increment(static_cast<double>(bytes));
+  state_->counters.bytes_received.add(bytes);
 }
 
-void PrometheusMetrics::upload_created() noexcept { counters_->created.Increment(); }
-void PrometheusMetrics::upload_finished() noexcept { counters_->finished.Increment(); }
-void PrometheusMetrics::upload_terminated() noexcept { counters_->terminated.Increment(); }
+void PrometheusMetrics::upload_created(const UploadInfo& upload) noexcept {
+  state_->counters.created.add();
+  state_->lifetimes.begin(upload.id.str(), state_->clock->now());
+}
+
+void PrometheusMetrics::upload_finished(const UploadInfo& upload) noexcept {
+  auto& counters = state_->counters;
+  counters.finished.add();
+  counters.upload_sizes.observe(upload.length.value_or(upload.offset));
+  // Not of uploads from before this process.
+  const auto lifetime = state_->lifetimes.end(upload.id.str(), state_->clock->now());
+  if (lifetime) counters.upload_lifetimes.observe(*lifetime);
+}
+
+void PrometheusMetrics::upload_terminated(const UploadInfo& upload) noexcept {
+  state_->counters.terminated.add();
+  (void)state_->lifetimes.end(upload.id.str(), state_->clock->now());
+}
+
+void PrometheusMetrics::connection_opened() noexcept {
+  state_->counters.connections_open.add();
+  state_->counters.connections_accepted.add();
+}
+
+void PrometheusMetrics::connection_closed() noexcept {
+  state_->counters.connections_open.subtract();
+}
+
+void PrometheusMetrics::connection_refused() noexcept {
+  state_->counters.connections_refused.add();
+}
+
+void PrometheusMetrics::request_begun() noexcept { state_->counters.requests_in_flight.add(); }
+void PrometheusMetrics::request_ended() noexcept { state_->counters.requests_in_flight.subtract(); }
+
+void PrometheusMetrics::request_done(const RequestFigures& figures) noexcept {
+  state_->counters.durations.observe(figures);
+}
+
+void PrometheusMetrics::request_rejected(int status) noexcept {
+  auto& rejected = state_->counters.rejected;
+  const auto index = static_cast<std::size_t>(status);
+  if (status >= 0 && index < rejected.size()) rejected[index].add();
+}
+
+void PrometheusMetrics::body_moved(BytePath path, std::uint64_t bytes) noexcept {
+  state_->counters.bodies[index_of(path)].add(bytes);
+}
+
+void PrometheusMetrics::content_moved(BytePath path, std::uint64_t bytes) noexcept {
+  state_->counters.contents[index_of(path)].add(bytes);
+}
+
+void PrometheusMetrics::first_byte_stored(std::chrono::nanoseconds after) noexcept {
+  state_->counters.first_byte.observe(after);
+}
+
+void PrometheusMetrics::loop_was_late(std::chrono::nanoseconds lag) noexcept {
+  state_->counters.loop_lag.observe(lag);
+}
+
+void PrometheusMetrics::lock_waited(LockOutcome outcome,
+                                    std::chrono::nanoseconds duration) noexcept {
+  state_->counters.locks[index_of(outcome)].observe(duration);
+}
+
+void PrometheusMetrics::upload_taken_over() noexcept { state_->counters.taken_over.add(); }
+void PrometheusMetrics::finish_failed() noexcept { state_->counters.finish_failures.add(); }
+void PrometheusMetrics::upload_abandoned() noexcept { state_->counters.abandoned.add(); }
+
 void PrometheusMetrics::upload_expired(std::uint64_t bytes) noexcept {
-  counters_->expired.Increment();
-  counters_->swept.Increment(static_cast<double>(bytes));
+  state_->counters.expired.add();
+  state_->counters.swept_bytes.add(bytes);
 }
 
 void PrometheusMetrics::left_over_removed(std::uint64_t bytes) noexcept {
-  counters_->left_overs.Increment();
-  counters_->swept.Increment(static_cast<double>(bytes));
+  state_->counters.left_overs.add();
+  state_->counters.swept_bytes.add(bytes);
 }
 
-void PrometheusMetrics::upload_evicted() noexcept { counters_->evicted.Increment(); }
-void PrometheusMetrics::connection_opened() noexcept { counters_->connections.Increment(); }
-void PrometheusMetrics::connection_closed() noexcept { counters_->connections.Decrement(); }
+void PrometheusMetrics::upload_evicted() noexcept { state_->counters.evicted.add(); }
 
-Response PrometheusMetrics::respond(const RequestHead& head) const {
-  if (head.method != "GET" && head.method != "HEAD") {
-    Response refused(405);
-    refused.fields.add("Allow", "GET, HEAD");
-    return refused;
-  }
-  Response response(200);
-  response.fields.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = prometheus::TextSerializer().Serialize(counters_->registry.Collect());
-  return response;
+void PrometheusMetrics::hook_called(HookEvent event) noexcept {
+  state_->counters.hooks_called[index_of(event)].add();
+}
+
+void PrometheusMetrics::hook_failed(HookEvent event) noexcept {
+  state_->counters.hooks_failed[index_of(event)].add();
+}
+
+void PrometheusMetrics::synced(SyncTarget target, SyncOutcome outcome,
+                               std::chrono::nanoseconds duration) noexcept {
+  state_->counters.syncs[index_of(target)].observe(duration);
+  if (outcome == SyncOutcome::failed) state_->counters.sync_failures.add();
+}
+
+std::string PrometheusMetrics::text(const Samples& samples) const {
+  return write_metrics(state_->counters, samples);
 }
 
 }  // namespace tus::metrics

@@ -48,6 +48,13 @@ class PoolState {
 
   bool is_crowded() const noexcept { return waiting_.load(std::memory_order_relaxed) > 0; }
 
+  // Of so many threads.
+  PoolFigures figures(std::size_t threads) const {
+    std::lock_guard lock(mutex_);
+    const auto busy = threads - std::min(idle_.size(), threads);
+    return {static_cast<unsigned>(threads), static_cast<unsigned>(busy), line_.size()};
+  }
+
  private:
   struct Worker {
     std::condition_variable wake;
@@ -69,7 +76,7 @@ class PoolState {
     return job;
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Worker*> idle_;  // those that wait, the most recent last
   std::deque<BlockingPool::Job> line_;
   std::atomic<std::size_t> waiting_ = 0;  // line_.size(), for readers without the mutex
@@ -96,6 +103,7 @@ class Pool final : public BlockingPool {
   bool is_crowded() const noexcept override {
     return net::LoopRunners::in_job() || state_->is_crowded();
   }
+  PoolFigures figures() const override { return state_->figures(threads_.size()); }
 
  private:
   void start_worker() {

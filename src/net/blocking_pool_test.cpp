@@ -37,6 +37,32 @@ TEST(BlockingPool, ScratchBelongsToOneWorker) {
   EXPECT_NE(a.data(), b.data());
 }
 
+TEST(BlockingPool, TellsHowManyWorkAndWait) {  // [METRIC-8]
+  auto pool = make_blocking_pool(2);
+  std::promise<void> gate;
+  const auto open = gate.get_future().share();
+  std::latch begun(2);
+  std::latch ended(5);
+  for (int i = 0; i < 5; ++i) {
+    pool->submit([&, i](std::span<std::byte>) {
+      if (i < 2) begun.count_down();
+      open.wait();
+      ended.count_down();
+    });
+  }
+  begun.wait();
+  auto seen = pool->figures();
+  EXPECT_EQ(seen.threads, 2u);
+  EXPECT_EQ(seen.busy, 2u);
+  EXPECT_EQ(seen.waiting, 3u);
+  gate.set_value();
+  ended.wait();
+  while (pool->figures().busy > 0) std::this_thread::yield();
+  seen = pool->figures();
+  EXPECT_EQ(seen.threads, 2u);
+  EXPECT_EQ(seen.waiting, 0u);
+}
+
 TEST(BlockingPool, IsCrowdedOnlyWhileJobsWait) {  // [LOOP-4]
   auto pool = make_blocking_pool(1);
   EXPECT_FALSE(pool->is_crowded());

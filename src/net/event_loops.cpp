@@ -17,6 +17,8 @@ std::vector<asio::any_io_executor> EventLoops::executors() const {
   return impl_->runners.executors();
 }
 
+LoopFigures EventLoops::figures() const { return impl_->runners.figures(); }
+
 void EventLoops::stop() noexcept { impl_->runners.stop(); }
 
 TUS_NAMESPACE_END

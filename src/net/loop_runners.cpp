@@ -92,6 +92,17 @@ std::vector<asio::any_io_executor> LoopRunners::executors() const {
   return out;
 }
 
+LoopFigures LoopRunners::figures() const {
+  std::lock_guard lock(mutex_);
+  LoopFigures figures;
+  figures.loops = static_cast<unsigned>(loops_.size());
+  figures.threads = static_cast<unsigned>(runners_.size());
+  // Every loop has a thread; who has none and is not parked has lost it to another one.
+  const auto with_work = runners_.size() - std::min(parked_.size(), runners_.size());
+  figures.blocked = static_cast<unsigned>(with_work - std::min(loops_.size(), with_work));
+  return figures;
+}
+
 void LoopRunners::stop() noexcept {
   {
     std::lock_guard lock(mutex_);

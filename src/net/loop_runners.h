@@ -3,6 +3,7 @@
 
 #include <tus/async.h>
 #include <tus/blocking_pool.h>
+#include <tus/runtime.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,6 +38,7 @@ class LoopRunners {
   LoopRunners& operator=(const LoopRunners&) = delete;
 
   std::vector<asio::any_io_executor> executors() const;
+  LoopFigures figures() const;  // any thread
   // Not from a thread of ours. Jobs that run are waited for.
   void stop() noexcept;
 
@@ -65,7 +67,7 @@ class LoopRunners {
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable watcher_wake_;
   bool stopping_ = false;
   std::vector<std::unique_ptr<Runner>> runners_;

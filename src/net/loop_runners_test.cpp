@@ -56,6 +56,30 @@ Awaitable<bool> block_until_loop_moves(BlockingPool& pool, asio::any_io_executor
   co_return co_await run_blocking(pool, job);
 }
 
+// Blocks until the loop has told what it sees of that.
+Awaitable<LoopFigures> look_from_beside(BlockingPool& pool, EventLoops& loops,
+                                        asio::any_io_executor loop) {
+  auto job = [&loops, loop](Scratch) {
+    std::promise<LoopFigures> seen;
+    asio::post(loop, [&] { seen.set_value(loops.figures()); });
+    return seen.get_future().get();
+  };
+  co_return co_await run_blocking(pool, job);
+}
+
+TEST_F(LoopRunnersTest, ThreadsThatHangAreToldOf) {  // [METRIC-8]
+  auto seen = loops.figures();
+  EXPECT_EQ(seen.loops, 1u);
+  EXPECT_EQ(seen.threads, 1u);
+  EXPECT_EQ(seen.blocked, 0u);
+  seen = run(look_from_beside(*pool, loops, loop));
+  EXPECT_EQ(seen.loops, 1u);
+  EXPECT_EQ(seen.threads, 2u);
+  EXPECT_EQ(seen.blocked, 1u);
+  while (loops.figures().blocked > 0) std::this_thread::yield();
+  EXPECT_EQ(loops.figures().threads, 2u) << "one is parked";
+}
+
 TEST_F(LoopRunnersTest, AJobThatBlocksDoesNotStopItsLoop) {  // [LOOP-6]
   for (int i = 0; i < 600; ++i) EXPECT_TRUE(run(block_until_loop_moves(*pool, loop)));
 }

@@ -31,6 +31,7 @@ class ChunkDecoder {
   explicit ChunkDecoder(Limits limits) : limits_(limits) {}
 
   State state() const noexcept;
+  std::uint64_t data_taken() const noexcept { return all_data_; }
   std::uint64_t data_left() const noexcept { return step_ == Step::data ? left_ : 0; }
 
   // Uses framing until payload, the end of the body or the end of `in` comes; returns how many bytes it

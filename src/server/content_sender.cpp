@@ -75,7 +75,7 @@ Awaitable<Step> copy_piece(Connection& connection, ReadStream& stream, std::uint
   const std::string_view text(reinterpret_cast<const char*>(buffer.get()), *got);
   Step step;
   step.client_is_gone = !co_await connection.send({}, text);
-  step.bytes = *got;
+  if (!step.client_is_gone) step.bytes = *got;
   co_return step;
 }
 
@@ -88,26 +88,31 @@ Awaitable<Step> copy_when_there_is_room(Connection& connection, ReadStream& stre
 
 }  // namespace
 
-Awaitable<ContentOutcome> send_content(Connection& connection, Content content,
-                                       ZeroCopy zero_copy) {
+Awaitable<ContentOutcome> send_content(Connection& connection, Content content, ZeroCopy zero_copy,
+                                       MetricsSink& metrics) {
   auto& stream = *content.stream;
   std::uint64_t since_turn = 0;
   for (auto left = content.length; left > 0;) {
     const bool directly = zero_copy != ZeroCopy::never && stream.can_send();
     auto step = directly ? co_await move_piece(connection, stream)
                          : co_await copy_when_there_is_room(connection, stream, left);
-    if (step.failure || step.client_is_gone)
-      co_return ContentOutcome{false, std::move(step.failure)};
     if (step.bytes > left) {
-      co_return ContentOutcome{false, Error(ErrorCode::internal, "a stream does not end")};
+      step.failure = Error(ErrorCode::internal, "a stream does not end");
+    } else {
+      left -= step.bytes;
+      if (step.bytes > 0) {
+        metrics.content_moved(directly ? BytePath::spliced : BytePath::copied, step.bytes);
+      }
     }
-    left -= step.bytes;
+    if (step.failure || step.client_is_gone) {
+      co_return ContentOutcome{false, std::move(step.failure), content.length - left};
+    }
     since_turn += step.bytes;
     if (since_turn < fair_share) continue;
     since_turn = 0;
     co_await asio::post(asio::use_awaitable);
   }
-  co_return ContentOutcome{true, std::nullopt};
+  co_return ContentOutcome{true, std::nullopt, content.length};
 }
 
 }  // namespace tus::server

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <utility>
 
 namespace tus::server {
 
@@ -22,10 +23,11 @@ constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-H1Body::H1Body(Connection& connection, net::PipePool& pipes, ZeroCopy zero_copy, Setup setup)
+H1Body::H1Body(Connection& connection, Context& context, Setup setup)
     : connection_(connection),
-      pipes_(pipes),
-      zero_copy_(zero_copy),
+      context_(context),
+      begun_(setup.begun),
+      zero_copy_(context.options.zero_copy),
       owes_continue_(setup.expects_continue),
       remaining_(setup.chunked ? 0 : setup.length),
       decoder_(setup.chunked ? std::make_unique<ChunkDecoder>() : nullptr) {}
@@ -107,9 +109,22 @@ std::size_t H1Body::receive(std::span<std::byte> into) noexcept {
 }
 
 BodySource::Moved H1Body::pull(std::span<std::byte> into) {
-  if (!open()) return {0, state(), 0};
-  auto n = decoder_ ? pull_chunked(into) : pull_plain(into);
+  const auto n = take(into);
+  count(BytePath::copied, n);
   return {n, state(), 0};
+}
+
+std::size_t H1Body::take(std::span<std::byte> into) {
+  if (!open()) return 0;
+  return decoder_ ? pull_chunked(into) : pull_plain(into);
+}
+
+// Bytes that somebody has, who wanted them.
+void H1Body::count(BytePath path, std::uint64_t bytes) noexcept {
+  if (bytes == 0) return;
+  context_.metrics->body_moved(path, bytes);
+  if (!std::exchange(awaits_first_byte_, false)) return;
+  context_.metrics->first_byte_stored(std::chrono::steady_clock::now() - begun_);
 }
 
 std::size_t H1Body::pull_plain(std::span<std::byte> into) noexcept {
@@ -213,16 +228,18 @@ std::uint64_t H1Body::copy(int fd, std::uint64_t at, std::uint64_t max,
   }
   std::size_t n = 0;
   while (n < room && open()) {
-    auto more = pull(scratch.subspan(n, room - n)).bytes;
+    const auto more = take(scratch.subspan(n, room - n));
     if (more == 0) break;
-    n += static_cast<std::size_t>(more);
+    n += more;
   }
-  return write_all(fd, at, scratch.first(n), file_error);
+  const auto written = write_all(fd, at, scratch.first(n), file_error);
+  count(BytePath::copied, written);
+  return written;
 }
 
 std::uint64_t H1Body::splice(int fd, std::uint64_t at, std::uint64_t max,
                              std::span<std::byte> scratch, int& file_error) {
-  auto pipe = pipes_.take();
+  auto pipe = context_.pipes.take();
   if (!pipe.valid()) {
     zero_copy_ = ZeroCopy::never;  // no descriptors left: the long way still works
     return copy(fd, at, max, scratch, file_error);
@@ -234,10 +251,11 @@ std::uint64_t H1Body::splice(int fd, std::uint64_t at, std::uint64_t max,
     // Whatever happens to the body meanwhile, bytes that have left the socket go to the file.
     auto written = drain_pipe(pipe.read_end(), n, fd, at + total, scratch, file_error);
     total += written;
+    count(BytePath::spliced, written);
     took(n);
     if (written < n) return total;  // the pipe is not empty: it is closed
   }
-  pipes_.give_back(std::move(pipe));
+  context_.pipes.give_back(std::move(pipe));
   if (zero_copy_ == ZeroCopy::never) {
     total += copy(fd, at + total, max - total, scratch, file_error);
   }
@@ -320,7 +338,7 @@ H1Body::Rest H1Body::rest() {
   if (!decoder_) return remaining_ <= small_rest ? Rest::small : Rest::large;
   std::uint64_t skipped = 0;
   while (open() && skipped <= small_rest) {
-    auto n = pull(connection_.loop().receive_buffer()).bytes;
+    const auto n = take(connection_.loop().receive_buffer());
     if (n == 0) break;
     skipped += n;
   }
@@ -329,9 +347,9 @@ H1Body::Rest H1Body::rest() {
 
 Awaitable<bool> H1Body::drain(Deadline deadline) {
   for (;;) {
-    auto moved = pull(connection_.loop().receive_buffer());
-    if (moved.state != BodyState::open) co_return moved.state == BodyState::complete;
-    if (moved.bytes > 0) continue;
+    const auto taken = take(connection_.loop().receive_buffer());
+    if (!open()) co_return state() == BodyState::complete;
+    if (taken > 0) continue;
     auto waited = co_await connection_.wait_readable(Connection::Purpose::linger, deadline);
     if (waited != Connection::Waited::ready) co_return false;
   }

@@ -4,6 +4,7 @@
 #include "net/pipe_pool.h"
 #include "server/chunk_decoder.h"
 #include "server/connection.h"
+#include "server/context.h"
 
 #include <tus/body_source.h>
 #include <tus/http_server.h>
@@ -20,6 +21,7 @@ class H1Body final : public BodySource {
     std::uint64_t length = 0;  // unless chunked
     bool chunked = false;
     bool expects_continue = false;
+    Deadline::Point begun{};  // when its head was here
   };
 
   // What to do about bytes of the body that nobody took, once the answer is known.
@@ -29,7 +31,7 @@ class H1Body final : public BodySource {
     large,  // cheaper to end the connection
   };
 
-  H1Body(Connection& connection, net::PipePool& pipes, ZeroCopy zero_copy, Setup setup);
+  H1Body(Connection& connection, Context& context, Setup setup);
 
   // Before everything else, when the connection's input starts with what has arrived of the body.
   void begin();
@@ -45,6 +47,9 @@ class H1Body final : public BodySource {
   void interrupt(BodyState reason) noexcept override;
 
   const Fields& trailers() const noexcept;
+  // Bytes of it that were taken, of a chunked one.
+  std::uint64_t chunked_bytes() const noexcept { return decoder_ ? decoder_->data_taken() : 0; }
+  Deadline::Point begun() const noexcept { return begun_; }
 
   // On the loop: receives the rest of a small body if it is here, so that it can be stored in one go.
   void fetch_small_rest();
@@ -66,6 +71,8 @@ class H1Body final : public BodySource {
   void took(std::uint64_t n) noexcept;
 
   std::size_t receive(std::span<std::byte> into) noexcept;
+  std::size_t take(std::span<std::byte> into);
+  void count(BytePath path, std::uint64_t bytes) noexcept;
   std::size_t pull_plain(std::span<std::byte> into) noexcept;
   std::size_t pull_chunked(std::span<std::byte> into);
   std::size_t take_buffered_data(std::span<std::byte> into);
@@ -81,9 +88,11 @@ class H1Body final : public BodySource {
                      int& file_error);
 
   Connection& connection_;
-  net::PipePool& pipes_;
+  Context& context_;
+  const Deadline::Point begun_;
   ZeroCopy zero_copy_;
   bool owes_continue_;
+  bool awaits_first_byte_ = true;
   std::atomic<BodyState> state_ = BodyState::open;
   std::uint64_t remaining_;                // of a body with a length
   std::unique_ptr<ChunkDecoder> decoder_;  // of a chunked one

@@ -1,5 +1,6 @@
 #include "server/h1_exchange.h"
 
+#include "protocol/tus_v1.h"
 #include "server/content_sender.h"
 #include "server/response_writer.h"
 
@@ -13,7 +14,8 @@ namespace {
 H1Body::Setup body_setup(const ParsedHead& parsed) {
   return {.length = parsed.head.content_length.value_or(0),
           .chunked = parsed.chunked,
-          .expects_continue = parsed.expects_continue};
+          .expects_continue = parsed.expects_continue,
+          .begun = std::chrono::steady_clock::now()};
 }
 
 }  // namespace
@@ -22,7 +24,14 @@ H1Exchange::H1Exchange(Connection& connection, Context& context, ParsedHead pars
     : connection_(connection),
       context_(context),
       parsed_(std::move(parsed)),
-      body_(connection, context.pipes, context.options.zero_copy, body_setup(parsed_)) {}
+      body_(connection, context, body_setup(parsed_)),
+      counts_(!context.router.is_exact(parsed_.head.target)) {
+  if (counts_) context_.metrics->request_begun();
+}
+
+H1Exchange::~H1Exchange() {
+  if (counts_) context_.metrics->request_ended();
+}
 
 Awaitable<void> H1Exchange::send_interim(int status, Fields fields) {
   if (answered_ || parsed_.http_1_0) co_return;
@@ -35,19 +44,51 @@ Awaitable<void> H1Exchange::send_interim(int status, Fields fields) {
 Awaitable<void> H1Exchange::send_final(Response response) {
   assert(!answered_);
   if (answered_) co_return;
-  if (!co_await answer(std::move(response), std::nullopt)) close_afterwards();
+  const auto status = response.status;
+  const auto bytes =
+      may_have_body(status) && parsed_.head.method != "HEAD" ? response.body.size() : 0;
+  const bool sent = co_await answer(std::move(response), std::nullopt);
+  if (!sent) close_afterwards();
+  report(status, sent ? bytes : 0, sent ? Delivery::whole : Delivery::broken);
 }
 
 Awaitable<void> H1Exchange::send_content(Response head, Content content) {
   assert(!answered_);
   if (answered_) co_return;
-  const bool is_wanted = may_have_body(head.status) && parsed_.head.method != "HEAD";
-  if (!co_await answer(std::move(head), content.length)) co_return close_afterwards();
-  if (!is_wanted) co_return;
-  const auto outcome = co_await tus::server::send_content(connection_, std::move(content),
-                                                          context_.options.zero_copy);
+  const auto status = head.status;
+  const bool is_wanted = may_have_body(status) && parsed_.head.method != "HEAD";
+  ContentOutcome outcome;
+  outcome.delivered = co_await answer(std::move(head), content.length);
+  if (outcome.delivered && is_wanted) {
+    outcome = co_await tus::server::send_content(connection_, std::move(content),
+                                                 context_.options.zero_copy, *context_.metrics);
+  }
   if (outcome.failure) log_broken_content(*outcome.failure);
   if (!outcome.delivered) close_afterwards();
+  report(status, outcome.bytes, outcome.delivered ? Delivery::whole : Delivery::broken);
+}
+
+std::uint64_t H1Exchange::bytes_in() const noexcept {
+  if (!parsed_.head.content_length) return body_.chunked_bytes();
+  return *parsed_.head.content_length - body_.remaining().value_or(0);
+}
+
+void H1Exchange::report(int status, std::uint64_t bytes, Delivery delivery) const noexcept {
+  const auto duration = std::chrono::steady_clock::now() - body_.begun();
+  if (counts_) {
+    context_.metrics->request_done({protocol::effective_method(parsed_.head), status, duration});
+  }
+  if (!context_.options.access_log) return;
+  const auto& head = parsed_.head;
+  log_access(*context_.logger, {.method = head.method,
+                                .path = head.target,
+                                .remote = head.remote_address,
+                                .request_id = head.request_id,
+                                .status = status,
+                                .bytes_in = bytes_in(),
+                                .bytes_out = bytes,
+                                .duration = duration,
+                                .delivery = delivery});
 }
 
 void H1Exchange::log_broken_content(const Error& cause) const {

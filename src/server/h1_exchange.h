@@ -1,6 +1,7 @@
 // One HTTP/1.1 request and its answer on a connection.
 #pragma once
 
+#include "server/access_log.h"
 #include "server/connection.h"
 #include "server/context.h"
 #include "server/h1_body.h"
@@ -16,6 +17,9 @@ namespace tus::server {
 class H1Exchange final : public Exchange {
  public:
   H1Exchange(Connection& connection, Context& context, ParsedHead parsed);
+  ~H1Exchange() override;
+  H1Exchange(const H1Exchange&) = delete;
+  H1Exchange& operator=(const H1Exchange&) = delete;
 
   // Once the head is out of the connection's input: the body starts where that now begins.
   void begin() { body_.begin(); }
@@ -38,12 +42,16 @@ class H1Exchange final : public Exchange {
  private:
   // False when the client does not take it.
   Awaitable<bool> answer(Response response, std::optional<std::uint64_t> content_length);
+  // Once the answer is out, or will not be: `bytes` of its body are.
+  void report(int status, std::uint64_t bytes, Delivery delivery) const noexcept;
+  std::uint64_t bytes_in() const noexcept;
   void log_broken_content(const Error& cause) const;
 
   Connection& connection_;
   Context& context_;
   ParsedHead parsed_;
   H1Body body_;
+  const bool counts_;  // it is about an upload, and not about the server
   bool answered_ = false;
   H1Body::Rest rest_ = H1Body::Rest::none;
 };

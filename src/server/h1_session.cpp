@@ -269,6 +269,7 @@ Awaitable<bool> H1Session::finish_request() {
 
 Awaitable<void> H1Session::send_rejection() {
   log_rejection();
+  context_->metrics->request_rejected(rejection_.status);
   const ResponseContext context{
       .date = connection_->loop().date(), .to_head = rejects_head_, .close = true};
   const auto response = plain_error(rejection_);
@@ -276,7 +277,20 @@ Awaitable<void> H1Session::send_rejection() {
   out.clear();
   write_head(out, response, context);
   const std::string_view body = sends_body(response, context) ? response.body : std::string_view();
-  if (co_await connection_->send(out, body)) co_await linger();
+  const bool sent = co_await connection_->send(out, body);
+  report_rejection(sent ? body.size() : 0, sent ? Delivery::whole : Delivery::broken);
+  if (sent) co_await linger();
+}
+
+// Nobody knows what it wanted.
+void H1Session::report_rejection(std::uint64_t bytes, Delivery delivery) const noexcept {
+  if (!context_->options.access_log) return;
+  AccessLine line;
+  line.remote = connection_->peer();
+  line.status = rejection_.status;
+  line.bytes_out = bytes;
+  line.delivery = delivery;
+  log_access(*context_->logger, line);
 }
 
 // Closing a socket with unread bytes in it makes the kernel send a reset, which destroys the answer on

@@ -47,6 +47,7 @@ class H1Session final : public LoopMember {
   Awaitable<void> send_rejection();
   Awaitable<void> linger();
   void log_rejection() const;
+  void report_rejection(std::uint64_t bytes, Delivery delivery) const noexcept;
   void log_failure(std::exception_ptr thrown) const;
 
   std::shared_ptr<Connection> connection_;

@@ -39,6 +39,10 @@ void HttpServer::mount_plain(std::string path, PlainResponder responder) {
   impl_->server().mount_plain(std::move(path), std::move(responder));
 }
 
+void HttpServer::mount_waiting(std::string path, WaitingResponder responder) {
+  impl_->server().mount_waiting(std::move(path), std::move(responder));
+}
+
 Result<std::uint16_t> HttpServer::listen(const std::string& host, std::uint16_t port) {
   auto socket = server::listen_on_tcp(host, port);
   if (!socket) return fail(std::move(socket.error()));

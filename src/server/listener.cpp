@@ -116,6 +116,7 @@ bool Listener::turn_one_away() noexcept try {
   ::close(spare_);
   const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
+    context_->metrics->connection_refused();
     // Reading what has come spares the client a reset; what comes later is its bad luck.
     char drop[16 * 1024];
     [[maybe_unused]] auto dropped = ::recv(fd, drop, sizeof drop, MSG_DONTWAIT);

@@ -14,6 +14,14 @@ bool is_below(std::string_view path, std::string_view base) {
   return path.size() + 1 == base.size() && base.starts_with(path);
 }
 
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+// Called with what the router keeps.
+Awaitable<void> answer(const WaitingResponder& responder, Exchange& exchange) {
+  auto response = co_await responder(exchange.head());
+  co_await exchange.send_final(std::move(response));
+}
+
 }  // namespace
 
 void Router::mount(std::string base_path, RequestFunction function) {
@@ -23,16 +31,27 @@ void Router::mount(std::string base_path, RequestFunction function) {
 }
 
 void Router::mount_plain(std::string path, PlainResponder responder) {
-  plain_.push_back({std::move(path), std::move(responder)});
+  plain_.push_back({std::move(path), [responder = std::move(responder)](Exchange& exchange) {
+                      return exchange.send_final(responder(exchange.head()));
+                    }});
+}
+
+void Router::mount_waiting(std::string path, WaitingResponder responder) {
+  plain_.push_back({std::move(path), [responder = std::move(responder)](Exchange& exchange) {
+                      return answer(responder, exchange);
+                    }});
+}
+
+bool Router::is_exact(std::string_view target) const noexcept {
+  return std::ranges::any_of(
+      plain_, [path = path_of(target)](const PlainMount& mount) { return mount.path == path; });
 }
 
 Awaitable<void> Router::route(Exchange& exchange) const {
-  const auto& head = exchange.head();
-  std::string_view path(head.target);
-  path = path.substr(0, path.find('?'));
+  const auto path = path_of(exchange.head().target);
   // An exact path is the more special one: with uploads at "/" there still are metrics.
   for (const auto& mount : plain_) {
-    if (path == mount.path) return exchange.send_final(mount.responder(head));
+    if (path == mount.path) return mount.function(exchange);
   }
   for (const auto& mount : mounts_) {
     if (is_below(path, mount.base_path)) return mount.function(exchange);

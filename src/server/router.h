@@ -18,6 +18,10 @@ class Router {
   // An exact path wins, then the longest base path; "/files/" also answers "/files".
   void mount(std::string base_path, RequestFunction function);
   void mount_plain(std::string path, PlainResponder responder);
+  void mount_waiting(std::string path, WaitingResponder responder);
+
+  // Whether a target is one of the exact paths, which are about the server and not about uploads.
+  bool is_exact(std::string_view target) const noexcept;
 
   // The exchange must live until the returned coroutine has run.
   Awaitable<void> route(Exchange& exchange) const;
@@ -29,7 +33,7 @@ class Router {
   };
   struct PlainMount {
     std::string path;
-    PlainResponder responder;
+    RequestFunction function;
   };
 
   std::vector<Mount> mounts_;  // longest first

@@ -37,7 +37,21 @@ void Server::mount_plain(std::string path, PlainResponder responder) {
   context_->router.mount_plain(std::move(path), std::move(responder));
 }
 
+void Server::mount_waiting(std::string path, WaitingResponder responder) {
+  context_->router.mount_waiting(std::move(path), std::move(responder));
+}
+
+void Server::start_probes() {
+  if (!probes_.empty() || dynamic_cast<NoMetrics*>(context_->metrics.get()) != nullptr) return;
+  for (const auto& loop : loops_) {
+    probes_.push_back(net::LagProbe::start(
+        loop->executor(),
+        [metrics = context_->metrics](auto lag) { metrics->loop_was_late(lag); }));
+  }
+}
+
 void Server::listen(ListeningSocket socket) {
+  start_probes();
   auto accepted = [this](int fd, std::string peer, const std::shared_ptr<Loop>& loop) {
     serve(fd, std::move(peer), loop);
   };
@@ -84,6 +98,7 @@ Awaitable<void> Server::end_requests(Deadline deadline, Unaccepted unaccepted) {
 
 Awaitable<void> Server::stop(Deadline deadline) {
   co_await end_requests(deadline, Unaccepted::answer);
+  for (const auto& probe : probes_) probe->stop();
   if (co_await tasks_.close(deadline)) co_return;
   for (const auto& loop : loops_) {
     asio::post(loop->executor(), [loop] { loop->hard_stop(); });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "async/task_group.h"
+#include "net/lag_probe.h"
 #include "server/context.h"
 #include "server/listener.h"
 #include "server/listening_socket.h"
@@ -24,6 +25,7 @@ class Server {
   // All mounts come before the first listen().
   void mount(std::string base_path, RequestFunction function);
   void mount_plain(std::string path, PlainResponder responder);
+  void mount_waiting(std::string path, WaitingResponder responder);
   void listen(ListeningSocket socket);
   // See HttpServer.
   Awaitable<void> end_requests(Deadline deadline, Unaccepted unaccepted);
@@ -34,10 +36,12 @@ class Server {
 
  private:
   void serve(int fd, std::string peer, const std::shared_ptr<Loop>& loop);
+  void start_probes();
   Awaitable<bool> all_quiet(Deadline deadline);
 
   std::shared_ptr<Context> context_;
   std::vector<std::shared_ptr<Loop>> loops_;
+  std::vector<std::shared_ptr<net::LagProbe>> probes_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   TaskGroup accepting_;
   TaskGroup tasks_;

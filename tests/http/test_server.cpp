@@ -147,10 +147,11 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
   options.http.zero_copy = options.zero_copy;
   // UBSan looks at an object's type through a pipe the first time, which must not be when there are no
   // descriptors left: so what the server then uses is used here.
-  std::shared_ptr<Logger> logger = std::make_shared<NoLogger>();
+  auto logger = options.logger ? options.logger : std::make_shared<NoLogger>();
   const boost::system::error_code shortage(EMFILE, boost::system::system_category());
   logger->log(LogLevel::debug, "TestServerStarts", {{"error", shortage.message()}});
-  server_ = std::make_unique<server::Server>(options.http, loops_.executors(), logger, nullptr);
+  server_ =
+      std::make_unique<server::Server>(options.http, loops_.executors(), logger, options.metrics);
   for (const char* path : {"/files/", "/pull/", "/early/", "/part/", "/full/", "/big/", "/throw/",
                            "/silent/", "/interim/", "/late/", "/content/"}) {
     server_->mount(path, [this](Exchange& exchange) { return handle(exchange); });
@@ -315,10 +316,16 @@ void PrintTo(const Way& way, std::ostream* out) {
 }
 
 TestServer& ServerTest::start(HttpServerOptions http) {
-  server_.emplace(TestServer::Options{.zero_copy = GetParam().zero_copy,
-                                      .loops = GetParam().loops,
-                                      .socket = GetParam().socket,
-                                      .http = std::move(http)});
+  TestServer::Options options;
+  options.http = std::move(http);
+  return start(std::move(options));
+}
+
+TestServer& ServerTest::start(TestServer::Options options) {
+  options.zero_copy = GetParam().zero_copy;
+  options.loops = GetParam().loops;
+  options.socket = GetParam().socket;
+  server_.emplace(std::move(options));
   return *server_;
 }
 

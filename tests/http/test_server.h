@@ -77,6 +77,8 @@ class TestServer {
     unsigned loops = 1;
     SocketKind socket = SocketKind::tcp;
     HttpServerOptions http;
+    std::shared_ptr<Logger> logger;        // none: silent
+    std::shared_ptr<MetricsSink> metrics;  // none: nobody counts
   };
 
   explicit TestServer(Options options);
@@ -139,6 +141,7 @@ void PrintTo(const Way& way, std::ostream* out);
 class ServerTest : public ::testing::TestWithParam<Way> {
  protected:
   TestServer& start(HttpServerOptions http = {});
+  TestServer& start(TestServer::Options options);
   TestServer& server() { return *server_; }
 
  private:

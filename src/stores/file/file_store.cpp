@@ -7,6 +7,7 @@
 #include "stores/file/left_overs.h"
 #include "stores/file/read_stream.h"
 #include "stores/file/scan.h"
+#include "stores/file/timed_syscalls.h"
 
 #include <utility>
 
@@ -146,8 +147,10 @@ Result<std::shared_ptr<Store>> make_file_store(FileStoreOptions options,
                                                std::shared_ptr<BlockingPool> pool,
                                                std::shared_ptr<Clock> clock,
                                                std::shared_ptr<Logger> logger) {
-  auto context = file_store::make_context(std::move(options), {}, std::move(pool), std::move(clock),
-                                          std::move(logger));
+  file_store::Machine machine;
+  if (options.metrics) machine.calls = file_store::make_timed_syscalls(options.metrics);
+  auto context = file_store::make_context(std::move(options), std::move(machine), std::move(pool),
+                                          std::move(clock), std::move(logger));
   if (!context) return fail(context.error());
   return std::make_shared<file_store::FileStore>(*std::move(context));
 }

@@ -1,0 +1,269 @@
+#include "metrics/exposition.h"
+
+#include "metrics/families.h"
+
+#include <tus/version.h>
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace tus::metrics {
+
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+constexpr std::array<std::string_view, 2> byte_paths{"spliced", "copied"};
+constexpr std::array<std::string_view, 4> lock_outcomes{"granted", "refused", "timed_out",
+                                                        "failed"};
+constexpr std::array<std::size_t, 7> usual_rejections{400, 414, 431, 500, 501, 503, 505};
+constexpr std::array<std::string_view, 2> sync_targets{"data", "directory"};
+
+// ---- tusd's
+
+void add_tusd_requests(Families& out, const Counters& counters) {
+  auto requests = metrics::counters("tusd_requests_total", "Requests for uploads, by method.");
+  for (std::size_t i = 0; i < tusd_methods; ++i) {
+    requests.add_counter(counters.requests[i].get(), {{"method", methods[i]}});
+  }
+  out.push_back(std::move(requests).take());
+
+  // All that there can be, from the beginning: a rise from nothing to 1 is no rise for Prometheus, and the first error
+  // of a kind is the one to hear of. Some codes of ours have the same words for the outside.
+  std::map<std::pair<int, std::string_view>, double> by_words;
+  for (std::size_t i = 0; i < counters.errors.size(); ++i) {
+    const auto count = counters.errors[i].get();
+    const auto& words = describe(static_cast<ErrorCode>(i));
+    // Not 405, which tusd's router answers before its metrics.
+    if (!words.code.empty()) by_words[{words.status, words.code}] += count;
+  }
+  auto errors = metrics::counters("tusd_errors_total",
+                                  "Answers that report an error, by HTTP status and code.");
+  for (const auto& [words, count] : by_words) {
+    errors.add_counter(count, {{"status", std::to_string(words.first)}, {"code", words.second}});
+  }
+  out.push_back(std::move(errors).take());
+}
+
+void add_hooks(Families& out, const Counters& counters) {
+  auto called = metrics::counters("tusd_hook_invocations_total", "Calls of hooks, by type.");
+  auto failed = metrics::counters("tusd_hook_errors_total", "Calls of hooks that failed, by type.");
+  for (std::size_t i = 0; i < hook_types.size(); ++i) {
+    called.add_counter(counters.hooks_called[i].get(), {{"hooktype", hook_types[i]}});
+    failed.add_counter(counters.hooks_failed[i].get(), {{"hooktype", hook_types[i]}});
+  }
+  out.push_back(std::move(called).take());
+  out.push_back(std::move(failed).take());
+}
+
+void add_tusd(Families& out, const Counters& c) {
+  using metrics::counters;
+  add_tusd_requests(out, c);
+  out.push_back(counters("tusd_bytes_received", "Bytes of uploads that were received and kept.")
+                    .counter(c.bytes_received.get())
+                    .take());
+  out.push_back(counters("tusd_uploads_created", "Uploads that were created.")
+                    .counter(c.created.get())
+                    .take());
+  out.push_back(counters("tusd_uploads_finished", "Uploads that were finished.")
+                    .counter(c.finished.get())
+                    .take());
+  out.push_back(counters("tusd_uploads_terminated", "Uploads that were deleted.")
+                    .counter(c.terminated.get())
+                    .take());
+  out.push_back(gauges("tusd_connections_open", "Connections that are open now.")
+                    .gauge(c.connections_open.get())
+                    .take());
+  add_hooks(out, c);
+}
+
+// ---- ours
+
+void add_connections(Families& out, const Counters& c) {
+  using metrics::counters;
+  out.push_back(counters("tusd_connections_accepted_total", "Connections that were accepted.")
+                    .counter(c.connections_accepted.get())
+                    .take());
+  out.push_back(counters("tusd_connections_refused_total",
+                         "Connections that were answered 503 unread, for want of descriptors.")
+                    .counter(c.connections_refused.get())
+                    .take());
+  out.push_back(
+      gauges("tusd_requests_in_flight",
+             "Requests for uploads that are received or answered now, stalled ones among them.")
+          .gauge(c.requests_in_flight.get())
+          .take());
+  auto durations =
+      histograms("tusd_request_duration_seconds",
+                 "From the head of a request to the end of its answer, by method and status.");
+  c.durations.for_each([&](std::string_view method, int status, const Histogram& histogram) {
+    durations.add_histogram(histogram, {{"method", method}, {"status", std::to_string(status)}});
+  });
+  out.push_back(std::move(durations).take());
+  auto rejected = counters(
+      "tusd_requests_rejected_total",
+      "Requests that were refused unread: malformed, too large, too slow, or during a stop.");
+  for (std::size_t status = 0; status < c.rejected.size(); ++status) {
+    const auto count = c.rejected[status].get();
+    if (count > 0 || std::ranges::find(usual_rejections, status) != usual_rejections.end())
+      rejected.add_counter(count, {{"status", std::to_string(status)}});
+  }
+  out.push_back(std::move(rejected).take());
+}
+
+void add_bytes(Families& out, const Counters& c) {
+  auto up =
+      metrics::counters("tusd_upload_bytes_total",
+                        "Bytes of bodies that were given to the store, by the way they took.");
+  auto down = metrics::counters("tusd_download_bytes_total",
+                                "Bytes of downloads that were sent, by the way they took.");
+  for (std::size_t i = 0; i < byte_paths.size(); ++i) {
+    up.add_counter(c.bodies[i].get(), {{"path", byte_paths[i]}});
+    down.add_counter(c.contents[i].get(), {{"path", byte_paths[i]}});
+  }
+  out.push_back(std::move(up).take());
+  out.push_back(std::move(down).take());
+  out.push_back(histograms("tusd_upload_first_byte_seconds",
+                           "From the head of a request to the first byte of its body in the store.")
+                    .histogram(c.first_byte)
+                    .take());
+}
+
+void add_uploads(Families& out, const Counters& c) {
+  using metrics::counters;
+  out.push_back(histograms("tusd_upload_size_bytes", "Sizes of finished uploads.")
+                    .histogram(c.upload_sizes)
+                    .take());
+  out.push_back(histograms("tusd_upload_duration_seconds",
+                           "From creation to finish, of uploads that this process has created.")
+                    .histogram(c.upload_lifetimes)
+                    .take());
+  auto locks =
+      histograms("tusd_lock_wait_seconds", "Waits for an upload's lock, by how they ended.");
+  for (std::size_t i = 0; i < lock_outcomes.size(); ++i) {
+    locks.add_histogram(c.locks[i], {{"outcome", lock_outcomes[i]}});
+  }
+  out.push_back(std::move(locks).take());
+  out.push_back(counters("tusd_uploads_taken_over_total",
+                         "Requests whose body was ended by a newer request for the same upload.")
+                    .counter(c.taken_over.get())
+                    .take());
+  out.push_back(counters("tusd_finish_failures_total", "Attempts to finish an upload that failed.")
+                    .counter(c.finish_failures.get())
+                    .take());
+  out.push_back(counters("tusd_uploads_abandoned_total",
+                         "Uploads whose finish was given up after the last attempt.")
+                    .counter(c.abandoned.get())
+                    .take());
+}
+
+void add_sweeps(Families& out, const Counters& c) {
+  using metrics::counters;
+  out.push_back(
+      counters("tusd_uploads_expired_total", "Unfinished uploads that were removed for their age.")
+          .counter(c.expired.get())
+          .take());
+  out.push_back(counters("tusd_left_overs_removed_total",
+                         "Old files that were removed and belonged to no upload.")
+                    .counter(c.left_overs.get())
+                    .take());
+  out.push_back(
+      counters("tusd_swept_bytes_total", "Bytes of both.").counter(c.swept_bytes.get()).take());
+  out.push_back(counters("tusd_uploads_evicted_total",
+                         "Uploads that were ended to make room for others.")
+                    .counter(c.evicted.get())
+                    .take());
+}
+
+void add_machine(Families& out, const Counters& c, const Samples& samples) {
+  auto syncs =
+      histograms("tusd_fsync_duration_seconds", "How long the disk took to make something safe.");
+  for (std::size_t i = 0; i < sync_targets.size(); ++i) {
+    syncs.add_histogram(c.syncs[i], {{"target", sync_targets[i]}});
+  }
+  out.push_back(std::move(syncs).take());
+  out.push_back(metrics::counters("tusd_fsync_failures_total", "Syncs that failed.")
+                    .counter(c.sync_failures.get())
+                    .take());
+  out.push_back(histograms("tusd_event_loop_lag_seconds",
+                           "How late an event loop comes to what is due, measured once a second.")
+                    .histogram(c.loop_lag)
+                    .take());
+  out.push_back(gauges("tusd_event_loops", "Event loops.").gauge(samples.loops.loops).take());
+  out.push_back(
+      gauges("tusd_event_loop_threads_blocked",
+             "Threads of event loops that hang in file operations; others run the loops meanwhile.")
+          .gauge(samples.loops.blocked)
+          .take());
+  out.push_back(gauges("tusd_pool_threads", "Threads for work that blocks.")
+                    .gauge(samples.pool.threads)
+                    .take());
+  out.push_back(gauges("tusd_pool_threads_busy", "Threads for work that blocks that have some.")
+                    .gauge(samples.pool.busy)
+                    .take());
+  out.push_back(gauges("tusd_pool_queue_length", "Work that blocks and waits for a thread.")
+                    .gauge(static_cast<double>(samples.pool.waiting))
+                    .take());
+}
+
+void add_state(Families& out, const Samples& samples) {
+  if (samples.ready) {
+    out.push_back(gauges("tusd_ready", "Whether uploads can be taken: 1 where /readyz says so.")
+                      .gauge(*samples.ready ? 1 : 0)
+                      .take());
+  }
+  if (samples.storage) {
+    out.push_back(
+        gauges("tusd_storage_free_bytes", "Room on the file system of the upload directory.")
+            .gauge(static_cast<double>(samples.storage->free))
+            .take());
+    out.push_back(
+        gauges("tusd_storage_size_bytes", "Size of the file system of the upload directory.")
+            .gauge(static_cast<double>(samples.storage->size))
+            .take());
+  }
+  out.push_back(gauges("tusd_build_info", "1, with the version of the server.")
+                    .gauge(1, {{"version", version()}})
+                    .take());
+}
+
+// Under the names that all clients of Prometheus use.
+void add_process(Families& out, const ProcessFigures& process) {
+  out.push_back(metrics::counters("process_cpu_seconds_total",
+                                  "Time on processors, in the program and in the kernel.")
+                    .counter(process.cpu_seconds)
+                    .take());
+  const auto gauge = [&out](const char* name, const char* help, double value) {
+    out.push_back(gauges(name, help).gauge(value).take());
+  };
+  gauge("process_start_time_seconds", "When the process began, since 1970.", process.start_time);
+  gauge("process_virtual_memory_bytes", "Address space in use.",
+        static_cast<double>(process.virtual_bytes));
+  gauge("process_resident_memory_bytes", "Memory in use.",
+        static_cast<double>(process.resident_bytes));
+  gauge("process_open_fds", "Descriptors in use.", static_cast<double>(process.open_descriptors));
+  gauge("process_max_fds", "Descriptors that may be in use.",
+        static_cast<double>(process.most_descriptors));
+  gauge("process_threads", "Threads.", static_cast<double>(process.threads));
+}
+
+}  // namespace
+
+std::string write_metrics(const Counters& counters, const Samples& samples) {
+  Families families;
+  add_tusd(families, counters);
+  add_connections(families, counters);
+  add_bytes(families, counters);
+  add_uploads(families, counters);
+  add_sweeps(families, counters);
+  add_machine(families, counters, samples);
+  add_state(families, samples);
+  add_process(families, samples.process);
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace tus::metrics
