@@ -85,6 +85,7 @@ TEST_F(Metrics, ABodyThatIsEndedByANewerRequestIsATakeOver) {  // [METRIC-6]
   auto done = asio::co_spawn(bench.context(), bench.handler().handle(stalled), asio::use_future);
   ASSERT_TRUE(bench.run(stalled.body().held(Bench::in(5s))));
   EXPECT_EQ(field(bench.inspect(path), "Upload-Offset"), "5");
+  EXPECT_TRUE(done.valid());
   EXPECT_EQ(numbers().taken_over, 1);
   EXPECT_EQ(bench.patch(path, 5, " world").status, 204);
   EXPECT_EQ(numbers().taken_over, 1);

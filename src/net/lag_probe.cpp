@@ -6,13 +6,13 @@
 
 namespace tus::net {
 
-LagProbe::LagProbe(asio::any_io_executor executor, Report report,
+LagProbe::LagProbe(const asio::any_io_executor& executor, Report report,
                    std::chrono::milliseconds interval)
-    : timer_(std::move(executor)), report_(std::move(report)), interval_(interval) {}
+    : timer_(executor), report_(std::move(report)), interval_(interval) {}
 
-std::shared_ptr<LagProbe> LagProbe::start(asio::any_io_executor executor, Report report,
+std::shared_ptr<LagProbe> LagProbe::start(const asio::any_io_executor& executor, Report report,
                                           std::chrono::milliseconds interval) {
-  std::shared_ptr<LagProbe> probe(new LagProbe(std::move(executor), std::move(report), interval));
+  std::shared_ptr<LagProbe> probe(new LagProbe(executor, std::move(report), interval));
   asio::post(probe->timer_.get_executor(), [probe] { probe->wait(); });
   return probe;
 }

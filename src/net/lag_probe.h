@@ -17,13 +17,14 @@ class LagProbe : public std::enable_shared_from_this<LagProbe> {
   static constexpr std::chrono::milliseconds standard_interval{1000};
 
   // Goes on until stop(). `report` is called on the executor.
-  static std::shared_ptr<LagProbe> start(asio::any_io_executor executor, Report report,
+  static std::shared_ptr<LagProbe> start(const asio::any_io_executor& executor, Report report,
                                          std::chrono::milliseconds interval = standard_interval);
   // Any thread.
   void stop();
 
  private:
-  LagProbe(asio::any_io_executor executor, Report report, std::chrono::milliseconds interval);
+  LagProbe(const asio::any_io_executor& executor, Report report,
+           std::chrono::milliseconds interval);
   void wait();
 
   asio::steady_timer timer_;
