@@ -1,7 +1,7 @@
 #include "core/joins.h"
 
-#include "core/expiry.h"
 #include "core/acquire.h"
+#include "core/expiry.h"
 #include "core/lease_keeper.h"
 
 #include <algorithm>

@@ -173,10 +173,10 @@ void add_sweeps(Families& out, const Counters& c) {
                     .take());
   out.push_back(
       counters("tusd_swept_bytes_total", "Bytes of both.").counter(c.swept_bytes.get()).take());
-  out.push_back(counters("tusd_uploads_evicted_total",
-                         "Uploads that were ended to make room for others.")
-                    .counter(c.evicted.get())
-                    .take());
+  out.push_back(
+      counters("tusd_uploads_evicted_total", "Uploads that were ended to make room for others.")
+          .counter(c.evicted.get())
+          .take());
 }
 
 void add_machine(Families& out, const Counters& c, const Samples& samples) {
