@@ -4,6 +4,7 @@
 #include "protocol/http_date.h"
 
 #include <tus/testing/fake_lease.h>
+#include <tus/testing/script_source.h>
 #include <tus/testing/shifted_clock.h>
 
 namespace tus::core::test {
@@ -201,6 +202,24 @@ TEST_F(Expiring, AFinalUploadLivesAsLongAsItsParts) {  // [EXPIRE-57]
   EXPECT_EQ(uploads(), 1u);
   EXPECT_EQ(bench.inspect(whole).status, 410);
   EXPECT_EQ(bench.inspect(b).status, 200);
+}
+
+// Its last part may have come through another server that died then: it is to be joined, however late.
+TEST_F(Expiring, AFinalUploadWithAllItsPartsStays) {  // [EXPIRE-57]
+  const auto a = created("partial", "5");
+  const auto whole = created("final;" + a, "");
+  {
+    testing::FakeLease lease(1'000'000);
+    auto part = bench.run(store->open(*UploadId::parse(a.substr(7)), lease, Deadline::never()));
+    ASSERT_TRUE(part);
+    testing::ScriptSource source(BodyScript::whole("hello"));
+    const auto outcome =
+        bench.run((*part)->append(lease, source, AppendRequest(0), Deadline::never()));
+    EXPECT_EQ(outcome.safe_offset, 5u);
+  }
+  clock->advance(100h);
+  EXPECT_EQ(sweep().uploads, 0u);
+  EXPECT_EQ(field(bench.inspect(whole), "Upload-Offset"), "5");
 }
 
 TEST_F(Expiring, APartThatHasExpiredIsNotJoined) {  // [EXPIRE-57]
