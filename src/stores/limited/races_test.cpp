@@ -86,11 +86,15 @@ TEST(LimitedStore, NeverOverbooksOnThreads) {
   House house(limit);
   house.store();
   Held held;
-  std::atomic<int> running = threads - 1;
-  testing::run_on_threads(threads, [&](int thread) {
-    if (thread == threads - 1) return keep_counting(house, running);
-    return counted(create_and_end(house, thread, held), running);
-  });
+  // On a machine that does other things too, threads may come one after the other.
+  for (int round = 0; round < 50 && (held.most() <= limit / 2 || house.behind->scans < 2);
+       ++round) {
+    std::atomic<int> running = threads - 1;
+    testing::run_on_threads(threads, [&](int thread) {
+      if (thread == threads - 1) return keep_counting(house, running);
+      return counted(create_and_end(house, thread, held), running);
+    });
+  }
   EXPECT_LE(held.most(), limit);
   EXPECT_GT(held.most(), limit / 2) << "they have hardly met";
   EXPECT_GT(house.behind->scans, 1);
