@@ -168,13 +168,13 @@ Awaitable<AppendOutcome> PartUpload::append(const Lease& lease, BodySource& sour
   outcome.error = run.error;
   if (outcome.error) outcome.body = source.state();
   outcome.staged_offset = std::max(run.stored, info.offset);
+  if (run.begun) {
+    info.last_activity = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  }
   if (run.staged) {
     if (run.begun) staged_ = std::move(run);
   } else if (run.stored > info.offset) {
     info.offset = run.stored;
-  }
-  if (run.begun) {
-    info.last_activity = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   }
   outcome.safe_offset = info.offset;
   co_return outcome;

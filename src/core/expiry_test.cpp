@@ -173,7 +173,7 @@ TEST_F(Expiring, LeavesWhatSomebodyHolds) {  // [EXPIRE-56]
 TEST_F(Expiring, LooksAgainUnderTheLease) {
   const auto faulty = std::make_shared<FaultyStore>(store);
   bench.parts.store = faulty;
-  const auto path = bench.create(10);
+  bench.create(10);
   clock->advance(25h);
   faulty->faults->before_open = [&] {
     clock->advance(-25h);  // as if its bytes had come now
