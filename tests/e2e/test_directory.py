@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 from disks import DiskTest, enter_namespace
-from harness import BINARY, clean_environment, main
+from harness import BINARY, clean_environment, main, wait_until
 from payload import Payload
 from wire import OFFSET_TYPE, TUS, patch_fields
 
@@ -150,6 +150,8 @@ class Directory(DiskTest):
         payload = Payload(self.scratch, MIB)
         with server.wire() as wire:
             path = self.whole_upload(wire, server, payload)
+        # One that is left by the kill would keep the dead server's file, and its block, on the disk.
+        self.wait_for_no_locks(server.directory)
         self.fill(server.directory, 0)
         for number in range(os.statvfs(disk).f_ffree):
             (disk / f"inode-{number}").touch()
@@ -160,7 +162,8 @@ class Directory(DiskTest):
                 for number in range(os.statvfs(disk).f_ffree):
                     (disk / f"more-{number}").touch()
             server.start()
-            for number in range(os.statvfs(disk).f_ffree):  # what the dead server's locks took
+            wait_until(lambda: not list(server.directory.glob(".tusd/*pid-*")), 10, "the dead server's locks are gone")
+            for number in range(os.statvfs(disk).f_ffree):  # what they took
                 (disk / f"again-{side_files}-{number}").touch()
             with server.wire() as wire:
                 self.assertEqual(wire.head(path).offset, MIB)
