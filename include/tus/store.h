@@ -111,7 +111,8 @@ struct ScanOptions {
   ScanOptions() = default;
 
   // When set: only uploads that are not finished and whose last_activity is known and before this. A store
-  // passes over all others as cheaply as it can, and tells what belongs to no upload any more.
+  // passes over all others as cheaply as it can, tells what belongs to no upload any more, and may clear
+  // away temporary files of its own that are as old.
   std::optional<std::chrono::sys_seconds> idle_since;
 };
 

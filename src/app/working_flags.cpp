@@ -97,8 +97,7 @@ constexpr std::array upload_rows{
          .kind = FlagKind::boolean,
          .standard = "true",
          .help = "with -expire-after, also remove what is as old and belongs to no upload: data "
-                 "without .info under names that the server has made, temporary files, locks of "
-                 "dead processes",
+                 "without .info under names that the server has made, locks of dead processes",
          .set = [](Config& c, std::string_view v) { return set_bool(c.expire_left_overs, v); }},
     Flag{.name = "finish-attempts",
          .group = protocol,

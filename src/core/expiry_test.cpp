@@ -182,6 +182,22 @@ TEST_F(Expiring, LooksAgainUnderTheLease) {
   EXPECT_EQ(uploads(), 1u);
 }
 
+// It is told, and tried again with the next pass.  [EXPIRE-61]
+TEST_F(Expiring, OneThatCannotBeRemovedKeepsNoOther) {
+  const auto faulty = std::make_shared<FaultyStore>(store);
+  bench.parts.store = faulty;
+  std::string first = "~";
+  for (int i = 0; i < 3; ++i) first = std::min(first, bench.create(10).substr(7));
+  clock->advance(25h);
+  faulty->faults->open_fails_for = first;
+  const auto report = bench.run(bench.handler().sweep());
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(report.error() == ErrorCode::store_unavailable);
+  EXPECT_EQ(uploads(), 1u);
+  faulty->faults->open_fails_for.clear();
+  EXPECT_EQ(sweep().uploads, 1u);
+}
+
 TEST_F(Expiring, AFinalUploadLivesAsLongAsItsParts) {  // [EXPIRE-57]
   const auto a = created("partial", "10");
   const auto b = created("partial", "5");

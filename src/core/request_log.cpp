@@ -1,25 +1,12 @@
 #include "core/request_log.h"
 
-#include <array>
-#include <charconv>
+#include "base/digits.h"
 
 namespace tus::core {
 
 namespace {
 
-// A number as text, without memory of its own.
-class Digits {
- public:
-  explicit Digits(std::uint64_t number)
-      : size_(static_cast<std::size_t>(
-            std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr - text_.data())) {}
-
-  std::string_view view() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 20> text_{};
-  std::size_t size_;
-};
+using base::Digits;
 
 // What an operator has to know. A client that goes away, or asks for what we do not have, is no trouble of
 // ours, whatever its status is.

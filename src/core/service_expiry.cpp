@@ -1,4 +1,5 @@
 // The part of the service that removes uploads which have come to their end by themselves, and left-overs.
+#include "core/acquire.h"
 #include "core/caught.h"
 #include "core/expiry.h"
 #include "core/upload_service.h"
@@ -40,13 +41,14 @@ Awaitable<Result<SweepReport>> UploadService::sweep(SweepPace pace) {
   ScanOptions idle;
   idle.idle_since = idle_since(options_, parts_);
   const auto scan = parts_.store->scan(idle);
+  Status all = {};
   for (bool at_end = false; !at_end && !jobs_.closing();) {
     const auto begun = parts_.clock->now();
     auto page = co_await scan->next(store_deadline());
     if (!page) co_return fail(std::move(page.error()));
     at_end = page->at_end;
     auto swept = co_await sweep_page(*page, *idle.idle_since, report);
-    if (!swept) co_return fail(std::move(swept.error()));
+    if (!swept && all) all = std::move(swept);
     if (pace == SweepPace::fast) continue;
     // Others need the disk and the processors more.
     const auto now = parts_.clock->now();
@@ -57,23 +59,26 @@ Awaitable<Result<SweepReport>> UploadService::sweep(SweepPace pace) {
     if (!stale) co_return fail(std::move(stale.error()));
     report.locks = *stale;
   }
+  if (!all) co_return fail(std::move(all.error()));
   co_return report;
 }
 
 Awaitable<Status> UploadService::sweep_page(const ScanPage& page, std::chrono::sys_seconds idle,
                                             SweepReport& report) {
+  // One that cannot be removed does not keep those behind it.
+  Status all = {};
   for (const auto& info : page.uploads) {
-    if (jobs_.closing()) co_return Status();
+    if (jobs_.closing()) co_return all;
     auto done = co_await expire(info, report);
-    if (!done && !leaves_it(done.error())) co_return done;
+    if (!done && !leaves_it(done.error()) && all) all = std::move(done);
   }
-  if (!options_.remove_left_overs) co_return Status();
+  if (!options_.remove_left_overs) co_return all;
   for (const auto& id : page.left_overs) {
-    if (jobs_.closing()) co_return Status();
+    if (jobs_.closing()) co_return all;
     auto done = co_await remove_left_over(id, idle, report);
-    if (!done && !leaves_it(done.error())) co_return done;
+    if (!done && !leaves_it(done.error()) && all) all = std::move(done);
   }
-  co_return Status();
+  co_return all;
 }
 
 // A final upload that waits for parts lives as long as they come, and does not end once they are all there.
@@ -115,7 +120,7 @@ Awaitable<Status> UploadService::expire(UploadInfo upload, SweepReport& report) 
 Awaitable<Status> UploadService::remove_left_over(UploadId id, std::chrono::sys_seconds idle,
                                                   SweepReport& report) {
   auto keeper = std::make_shared<LeaseKeeper>(Deadline::Point::min());
-  auto lease = co_await parts_.locker->acquire(id, lock_deadline(), keeper);
+  auto lease = co_await acquire(parts_, id, lock_deadline(), keeper);
   if (!lease) co_return fail(std::move(lease.error()));
   auto bytes = co_await parts_.store->remove_left_over(id, **lease, idle, store_deadline());
   if (!bytes) co_return fail(std::move(bytes.error()));

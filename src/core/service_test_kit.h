@@ -40,6 +40,7 @@ struct FinishFaults {
   Event* create_gate = nullptr;    // creations wait for it, when everybody can see them already
   std::string inspect_throws_for;  // an id
   std::function<void()> before_open;
+  std::string open_fails_for;  // an id
   int scans = 0;
   bool pages_take_turns = false;  // others go on before a page of a scan is here
   int reads = 0;
@@ -167,6 +168,7 @@ class FaultyStore final : public Store {
   Awaitable<Result<std::unique_ptr<Upload>>> open(UploadId id, const Lease& lease,
                                                   Deadline deadline) override {
     if (faults->before_open) faults->before_open();
+    if (id.str() == faults->open_fails_for) co_return fail(ErrorCode::store_unavailable, "told to");
     co_return wrap(co_await inner_->open(std::move(id), lease, deadline));
   }
   Awaitable<Result<UploadInfo>> inspect(UploadId id, Deadline deadline) override {

@@ -1,29 +1,11 @@
 #include "server/access_log.h"
 
-#include <array>
-#include <charconv>
+#include "base/digits.h"
 
 namespace tus::server {
 
-namespace {
-
-// A number as text, without memory of its own.
-class Digits {
- public:
-  explicit Digits(std::uint64_t number)
-      : size_(static_cast<std::size_t>(
-            std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr - text_.data())) {}
-
-  std::string_view view() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 20> text_{};
-  std::size_t size_;
-};
-
-}  // namespace
-
 void log_access(Logger& logger, const AccessLine& line) noexcept {
+  using base::Digits;
   using std::chrono::duration_cast;
   using std::chrono::microseconds;
   const Digits status(static_cast<std::uint64_t>(line.status));

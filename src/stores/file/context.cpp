@@ -1,9 +1,10 @@
 #include "stores/file/context.h"
 
+#include "stores/file/left_overs.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <dirent.h>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -59,19 +60,8 @@ Status prepare_temporary(FileIo& io, int root, mode_t perms) {
   for (const char* name : {".tusd", ".tusd/tmp"}) {
     if (auto made = io.make_directory({root, name}, perms); !made) return fail(made.error());
   }
-  auto fd = io.open({root, ".tusd/tmp"}, O_RDONLY | O_DIRECTORY);
-  if (!fd) return fail(fd.error());
-  DIR* directory = ::fdopendir(::dup(fd->get()));
-  if (!directory) return {};
-  auto oldest =
-      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() - leftover_age);
-  while (auto* entry = ::readdir(directory)) {
-    struct stat found;
-    bool file = ::fstatat(fd->get(), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-                S_ISREG(found.st_mode);
-    if (file && found.st_mtime < oldest) (void)io.remove({fd->get(), entry->d_name});
-  }
-  ::closedir(directory);
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  remove_old_temporaries(io, root, now - leftover_age);
   return {};
 }
 

@@ -68,6 +68,8 @@ class FaultyCalls final : public Syscalls {
   void fail_writes(int error) { write_error_ = error; }
   // Every file that was written to is closed with this error.
   void fail_close(int error) { close_error_ = error; }
+  // A file of another user.
+  void forbid(std::string leaf) { forbidden_ = std::move(leaf); }
   // Writes move at most so many bytes at a time.
   void write_at_most(std::size_t bytes) { most_ = bytes; }
   bool has_failed() const { return countdown_ == 0; }
@@ -91,6 +93,10 @@ class FaultyCalls final : public Syscalls {
 
   int openat(int dir, const char* path, int flags, mode_t mode) override {
     if (fails("openat", (flags & O_CREAT) != 0)) return -1;
+    if (forbidden_ == path) {
+      errno = EACCES;
+      return -1;
+    }
     disk_.before(dir, path);
     auto fd = Syscalls::openat(dir, path, flags, mode);
     auto error = errno;
@@ -224,6 +230,7 @@ class FaultyCalls final : public Syscalls {
   int space_asked_ = 0;
   int close_error_ = 0;
   std::vector<int> sync_errors_;
+  std::string forbidden_;
   std::function<void()> before_sync_;
   std::function<void()> during_sync_;
   std::string after_name_;

@@ -80,16 +80,16 @@ Result<std::optional<std::uint64_t>> remove_rest(Context& context, const UploadI
   return rest->data ? rest->data->size : 0;
 }
 
-void remove_old_temporaries(Context& context, std::chrono::sys_seconds idle_since) {
+void remove_old_temporaries(FileIo& io, int root, std::chrono::sys_seconds idle_since) {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-  auto directory = context.io.open({context.layout.root(), ".tusd/tmp"}, flags);
+  auto directory = io.open({root, ".tusd/tmp"}, flags);
   auto walk = directory ? Walk::begin(directory->get()) : fail(directory.error());
   while (walk) {
     auto entry = walk->next();
     if (!entry || !*entry) return;
     const Name name{(*entry)->directory, (*entry)->name};
-    const auto file = context.io.look(name, AT_SYMLINK_NOFOLLOW);
-    if (file && file->changed < idle_since) (void)context.io.remove(name);
+    const auto file = io.look(name, AT_SYMLINK_NOFOLLOW);
+    if (file && file->changed < idle_since) (void)io.remove(name);
   }
 }
 

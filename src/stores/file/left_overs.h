@@ -26,6 +26,7 @@ Result<std::optional<std::uint64_t>> remove_rest(Context& context, const UploadI
                                                  std::span<std::byte> scratch);
 
 // Files that a process which died has not renamed. Nobody needs one after it was made.
-void remove_old_temporaries(Context& context, std::chrono::sys_seconds idle_since);
+// `root` is the open directory of the store.
+void remove_old_temporaries(FileIo& io, int root, std::chrono::sys_seconds idle_since);
 
 }  // namespace tus::file_store

@@ -4,6 +4,7 @@
 #include "stores/file/left_overs.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -41,7 +42,7 @@ Result<ScanPage> DirectoryScan::page(std::span<std::byte> scratch) {
     auto walk = Walk::begin(context_.layout.root());
     if (!walk) return fail(std::move(walk.error()));
     walk_ = std::move(*walk);
-    if (idle_since_) remove_old_temporaries(context_, *idle_since_);
+    if (idle_since_) remove_old_temporaries(context_.io, context_.layout.root(), *idle_since_);
   }
   const auto stop = context_.clock->now() + longest_job;
   do {
@@ -86,7 +87,10 @@ Status DirectoryScan::visit_any(const Walk::Entry& entry, ScanPage& page,
   auto id = UploadId::parse(without_suffix(entry.path));
   if (!id) return {};
   auto loaded = context_.records.load_consistent(*id, scratch);
-  if (!loaded) return is_serious(loaded.error()) ? Status(fail(loaded.error())) : Status();
+  if (!loaded) {
+    const bool ends = is_serious(loaded.error()) && !is_forbidden(*id);
+    return ends ? Status(fail(std::move(loaded.error()))) : Status();
+  }
   context_.handover->seen(*loaded);
   if (context_.keeper) (void)context_.keeper->saw(*loaded);
   page.uploads.push_back(std::move(loaded->file.info));
@@ -123,7 +127,9 @@ Status DirectoryScan::look_at_idle(const UploadId& id, ScanPage& page,
     if (idle && !info.finished()) page.uploads.push_back(std::move(info));
     return {};
   }
-  if (is_serious(loaded.error())) return fail(std::move(loaded.error()));
+  if (is_serious(loaded.error())) {
+    return is_forbidden(id) ? Status() : Status(fail(std::move(loaded.error())));
+  }
   if (!is_missing(loaded.error())) return {};
   if (may_be_left_over(context_, id, *idle_since_, scratch)) {
     if (ownerless_.size() < most_ownerless) ownerless_.insert(id.str());
@@ -149,7 +155,20 @@ Status DirectoryScan::visit_record(const Walk::Entry& entry, std::span<std::byte
   context_.logger->log(LogLevel::warn, "LeftOversKept",
                        {{"id", id->str()}, {"error", record.error().detail()}});
   ownerless_.clear();
-  return is_serious(record.error()) ? Status(fail(std::move(record.error()))) : Status();
+  const bool ends = is_serious(record.error()) && !is_forbidden(*id);
+  return ends ? Status(fail(std::move(record.error()))) : Status();
+}
+
+// Of another user, as a server that once ran as root leaves it. To a disk that fails, all are the same.
+bool DirectoryScan::is_forbidden(const UploadId& id) {
+  auto place = context_.layout.info_file(id);
+  if (!place) return false;
+  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const Fd record(
+      context_.machine.calls->openat(place->name.dir, place->name.leaf.c_str(), flags, 0));
+  if (record || (errno != EACCES && errno != EPERM)) return false;
+  context_.logger->log(LogLevel::warn, "RecordNotReadable", {{"id", id.str()}});
+  return true;
 }
 
 Result<StoreUsage> measure(int root) {

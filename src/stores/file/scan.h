@@ -30,6 +30,8 @@ class DirectoryScan final : public UploadScan {
   Status visit_any(const Walk::Entry& entry, ScanPage& page, std::span<std::byte> scratch);
   Status visit_idle(const Walk::Entry& entry, ScanPage& page, std::span<std::byte> scratch);
   Status look_at_idle(const UploadId& id, ScanPage& page, std::span<std::byte> scratch);
+  // One upload does not keep others from being seen.
+  bool is_forbidden(const UploadId& id);
   Status visit_record(const Walk::Entry& entry, std::span<std::byte> scratch);
 
   Context& context_;

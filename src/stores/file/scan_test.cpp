@@ -201,6 +201,23 @@ TEST(file_scan, removes_old_temporary_files) {
   EXPECT_TRUE(std::filesystem::exists(bench.path(".tusd/tmp/young")));
 }
 
+// Neither an expiry, nor recovery, nor a count of the store ends at it.  [FILE-61]
+TEST(file_scan, passes_over_a_record_of_another_user) {
+  FileBench bench;
+  for (const char* id : {"a", "b", "c"}) {
+    create(bench.store(), draft_of(id, 10), "123");
+    make_old(bench.path(id));
+  }
+  write_file(bench.path(generated), "12345");
+  make_old(bench.path(generated));
+  bench.calls->forbid("b.info");
+  const auto swept = sweep(bench.store());
+  EXPECT_EQ(swept.idle, (Names{"a", "c"}));
+  EXPECT_TRUE(swept.removed.empty()) << "it may name anything";
+  EXPECT_EQ(testing::list_all(bench.store()), (Names{"a", "c"}));
+  expect_error(inspect(bench.store(), "b"), ErrorCode::store_unavailable);
+}
+
 // Each disk error ends the scan with an error, or changes nothing that it finds.  [FILE-60]
 TEST(file_scan, finds_all_or_fails_on_a_bad_disk) {
   FileBench bench;
