@@ -34,6 +34,12 @@ std::string joined(std::string_view ours, std::string_view more) {
   return list;
 }
 
+// The browser's own question before a request of a page; nothing of its answer is shown to the page. A page may also
+// send OPTIONS itself, to learn what the server can do.
+bool is_preflight(const RequestHead& head) {
+  return head.method == "OPTIONS" && head.fields.find("Access-Control-Request-Method") != nullptr;
+}
+
 void add_vary(Fields& fields) {
   const auto* vary = fields.find("Vary");
   fields.set("Vary", vary == nullptr || vary->empty() ? "Origin" : *vary + ", Origin");
@@ -76,9 +82,8 @@ void Cors::complete(const RequestHead& head, Response& response) const {
     fields.set("Access-Control-Allow-Methods", methods_);
     fields.set("Access-Control-Allow-Headers", request_fields_);
     fields.set("Access-Control-Max-Age", max_age_);
-  } else {
-    fields.set("Access-Control-Expose-Headers", response_fields_);
   }
+  if (!is_preflight(head)) fields.set("Access-Control-Expose-Headers", response_fields_);
 }
 
 }  // namespace tus::protocol

@@ -98,7 +98,8 @@ TEST(cors, answers_are_shown_to_the_page) {
 
 // [CORS-4]
 TEST(cors, preflights) {
-  const auto response = completed("OPTIONS /files/a\n" + from_page, only_a());
+  const auto response =
+      completed("OPTIONS /files/a\nAccess-Control-Request-Method: PATCH\n" + from_page, only_a());
   EXPECT_EQ(value(response, "Access-Control-Allow-Origin"), "https://a.example");
   EXPECT_EQ(value(response, "Access-Control-Allow-Methods"),
             "POST, HEAD, PATCH, OPTIONS, GET, DELETE");
@@ -110,6 +111,16 @@ TEST(cors, preflights) {
                            "Repr-Digest", "Want-Repr-Digest", "Range", "If-None-Match"}) {
     EXPECT_NE(allowed.find(std::string(" ") + name + ","), std::string::npos) << name;
   }
+}
+
+// [CORS-5]
+TEST(cors, a_page_may_ask_what_the_server_can_do) {
+  const auto response = completed("OPTIONS /files/\n" + from_page, only_a());
+  EXPECT_TRUE(value(response, "Access-Control-Expose-Headers").contains("Tus-Extension"));
+  EXPECT_NE(value(response, "Access-Control-Allow-Methods"), "(none)") << "as tusd";
+  const auto asked =
+      completed("GET /files/a\nAccess-Control-Request-Method: PATCH\n" + from_page, only_a());
+  EXPECT_NE(value(asked, "Access-Control-Expose-Headers"), "(none)") << "only OPTIONS is one";
 }
 
 // [CORS-6]

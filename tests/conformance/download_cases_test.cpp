@@ -156,7 +156,10 @@ TEST_P(Conformance, pages_of_other_origins) {
   talk({{"OPTIONS /files/" + page + "\nAccess-Control-Request-Method: POST",
          "200" + shown +
              "Access-Control-Allow-Methods: POST, HEAD, PATCH, OPTIONS, GET, DELETE\n"
-             "Access-Control-Allow-Headers: Authorization, *\nAccess-Control-Max-Age: 86400"},
+             "Access-Control-Allow-Headers: Authorization, *\nAccess-Control-Max-Age: 86400\n"
+             "!Access-Control-Expose-Headers"},
+        {"OPTIONS /files/" + page,
+         "200" + shown + "Access-Control-Expose-Headers: Upload-Offset, *\nTus-Version: 1.0.0"},
         {post("Upload-Length: 5") + page, "201" + exposed},
         {post("Upload-Length: x") + page, "400" + exposed},
         {patch(0) + page, whole("hello"), "204" + exposed},
