@@ -26,7 +26,7 @@ UPLOAD = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offs
 EXPECTED = {
     "etc/tusd/tusd.toml", "lib/systemd/system/tusd.service", "usr/bin/tusd", "usr/lib/sysusers.d/tusd.conf",
     "usr/share/bash-completion/completions/tusd", "usr/share/doc/tusd/changelog.gz",
-    "usr/share/doc/tusd/configuration.md", "usr/share/doc/tusd/copyright",
+    "usr/share/doc/tusd/browser.md", "usr/share/doc/tusd/configuration.md", "usr/share/doc/tusd/copyright",
     "usr/share/doc/tusd/examples/Caddyfile", "usr/share/doc/tusd/examples/apache2.conf",
     "usr/share/doc/tusd/examples/haproxy.cfg", "usr/share/doc/tusd/examples/nginx.conf",
     "usr/share/doc/tusd/examples/tusd.socket", "usr/share/doc/tusd/migrating-from-tusd.md",
