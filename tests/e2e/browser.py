@@ -20,8 +20,8 @@ END_SECONDS = 20
 
 
 class Browser:
-    """One Chromium with one tab at a time, run by node/browser.mjs. All that it writes goes into a folder of its own, and
-    `close` leaves neither that nor a process."""
+    """One Chromium with one tab at a time, run by node/browser.mjs. All that it writes goes into a folder of its own,
+    and `close` leaves neither that nor a process."""
 
     def __init__(self):
         folder = node_packages.clients()

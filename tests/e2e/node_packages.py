@@ -45,7 +45,7 @@ def copy(source, target):
 
 
 def clients():
-    """The folder with the scripts of tests/e2e/node and their packages; modules are looked up from where a script lies."""
+    """The folder with the scripts of tests/e2e/node and their packages: modules are looked up from where a script is."""
     target = BUILD / "node"
     with installed_in(target, CLIENTS):
         for script in CLIENTS.glob("*.mjs"):

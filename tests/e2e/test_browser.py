@@ -182,7 +182,7 @@ class InTheBrowser(EndToEndTest):
         self.check_joined(server, url, payload)
 
     def test_cancelled(self):
-        """[BROWSER-3] Given up while its bytes are on their way: nothing of it stays, and the file can be sent again."""
+        """[BROWSER-3] Given up while bytes are on their way: nothing stays, and the file can be sent again."""
         payload = Payload(self.scratch, 60 * MB)
         for client, parallel in (("tus-js-client", 1), ("tus-js-client", 3), ("uppy", 1)):
             with self.subTest(client, parallel=parallel):
