@@ -55,7 +55,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
 endif()
 
 if(TUS_SANITIZE STREQUAL "address")
+  # The counters let the fuzz targets of this build see what an input reaches; they cost a few instructions a branch.
   set(TUS_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    list(APPEND TUS_SANITIZE_FLAGS -fsanitize-coverage=inline-8bit-counters,pc-table)
+  endif()
 elseif(TUS_SANITIZE STREQUAL "thread")
   set(TUS_SANITIZE_FLAGS -fsanitize=thread)
 elseif(TUS_SANITIZE STREQUAL "fuzzer")

@@ -13,8 +13,10 @@
 #   tus_e2e_test(<name> COMMAND ... [SERIAL] [THREADED] [TIMEOUT s] [ENVIRONMENT ...])
 #       Runs a command against the built server; TUSD_BINARY in its environment is the path of tusd. Label `e2e`.
 #       Also registered in the release preset. SERIAL: runs while no other test does (it measures time).
-#   tus_fuzz_target(<name> SOURCES ... LAYERS ... [SEEDS <folder>])
-#       A libFuzzer target. In the dev preset its seeds are replayed as a unit test.
+#   tus_fuzz_program(<name> SOURCES ... LAYERS ...)
+#       A libFuzzer program, in the presets fuzz and dev.
+#   tus_fuzz_test(<target> PROGRAM <name> SEEDS <folder> [DICTIONARY <file>])
+#       One of its targets: a unit test that replays its seeds, and one with the label `fuzz` that searches for ten seconds.
 #   tus_link_layers(<target> <layers> ...)
 #       Links layers and everything below them into a target.
 #
@@ -202,17 +204,52 @@ function(tus_e2e_test name)
     ENVIRONMENT "${TUS_TEST_ENVIRONMENT};TUSD_BINARY=$<TARGET_FILE:tusd>;${arg_ENVIRONMENT}")
 endfunction()
 
-function(tus_fuzz_target name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SEEDS" "SOURCES;LAYERS")
-  if(NOT TUS_SANITIZE STREQUAL "fuzzer" AND NOT (TUS_BUILD_TESTS AND TUS_SANITIZE STREQUAL "address"))
+# Whether this preset has what libFuzzer needs.
+function(_tus_can_fuzz out)
+  set(can FALSE)
+  if(TUS_SANITIZE STREQUAL "fuzzer" OR (TUS_BUILD_TESTS AND TUS_SANITIZE STREQUAL "address"))
+    set(can TRUE)
+  endif()
+  set(${out} ${can} PARENT_SCOPE)
+endfunction()
+
+function(tus_fuzz_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LAYERS")
+  _tus_can_fuzz(can)
+  if(NOT can)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   tus_link_layers(${name} ${arg_LAYERS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  if(arg_SEEDS)
-    add_test(NAME ${name}_seeds COMMAND ${name} -runs=0 "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SEEDS}")
-    set_tests_properties(${name}_seeds PROPERTIES LABELS unit TIMEOUT 60 ENVIRONMENT "${TUS_TEST_ENVIRONMENT}")
+  if(TUS_PCH)
+    target_precompile_headers(${name} REUSE_FROM tus_pch_boost)
   endif()
+endfunction()
+
+# The seeds first, then what ten seconds find. What breaks a target is left in the build folder.
+function(tus_fuzz_test target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROGRAM;SEEDS;DICTIONARY" "")
+  _tus_can_fuzz(can)
+  if(NOT can)
+    return()
+  endif()
+  if(NOT IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SEEDS}")
+    message(FATAL_ERROR "fuzz target ${target}: there is no folder fuzz/${arg_SEEDS}")
+  endif()
+  set(seeds "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SEEDS}")
+  set(dictionary "")
+  if(arg_DICTIONARY)
+    set(dictionary "-dict=${CMAKE_CURRENT_SOURCE_DIR}/${arg_DICTIONARY}")
+  endif()
+  add_test(NAME fuzz_${target}_seeds COMMAND ${arg_PROGRAM} -target=${target} -runs=0 -timeout=20 ${seeds})
+  set_tests_properties(fuzz_${target}_seeds PROPERTIES LABELS unit TIMEOUT 60 ENVIRONMENT "${TUS_TEST_ENVIRONMENT}")
+  # The corpus is the build folder's: what is found stays for the next time, and nothing is written among the seeds.
+  set(corpus "${PROJECT_BINARY_DIR}/fuzz/corpus/${target}")
+  file(MAKE_DIRECTORY "${corpus}" "${PROJECT_BINARY_DIR}/fuzz/found")
+  add_test(NAME fuzz_${target} COMMAND ${arg_PROGRAM} -target=${target} -max_total_time=10 -timeout=20
+    -rss_limit_mb=2048 -artifact_prefix=${PROJECT_BINARY_DIR}/fuzz/found/${target}- ${dictionary} ${corpus} ${seeds})
+  set_tests_properties(fuzz_${target} PROPERTIES LABELS fuzz TIMEOUT 120 ENVIRONMENT "${TUS_TEST_ENVIRONMENT}")
 endfunction()
