@@ -1,5 +1,6 @@
 // Everything that a client sends on one connection, to the real session, service and store: what comes back is HTTP, one
 // answer to each request at the most, and what is stored in the end is what was acknowledged.
+// [FUZZ-3] [FUZZ-4]
 #include "fuzz/check.h"
 #include "fuzz/http_reader.h"
 #include "fuzz/targets.h"

@@ -1,5 +1,6 @@
 // The grammar of single headers: what is understood is written in one way only, nothing overflows, and nothing that a
 // client sends gets out of the field that it is put into.
+// [FUZZ-1] [FUZZ-2]
 #include "app/origin_pattern.h"
 #include "base/ascii.h"
 #include "fuzz/check.h"

@@ -1,5 +1,6 @@
 // What an operator writes, and what he reads: every mistake is one sentence, the same thing said in another form or order
 // means the same, and no value breaks out of its line in the log.
+// [FUZZ-1] [FUZZ-2]
 #include "app/config_file.h"
 #include "app/environment.h"
 #include "app/flag_values.h"

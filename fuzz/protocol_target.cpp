@@ -1,5 +1,6 @@
 // Any request head: planning and answering it must neither crash nor let through what would break a
 // response, a path or a file name.
+// [FUZZ-1]
 #include "fuzz/check.h"
 #include "fuzz/targets.h"
 #include "protocol/cors.h"

@@ -1,5 +1,6 @@
 // Files in the upload directory, which others may have written or damaged: reading them never fails in another way than
 // it says, and what was read survives being written.
+// [FUZZ-1] [FUZZ-2]
 #include "fuzz/check.h"
 #include "fuzz/targets.h"
 #include "lockers/file/lock_text.h"
