@@ -1,10 +1,10 @@
 #include "app/config_file.h"
 
 #include "app/text_file.h"
+#include "app/toml.h"
 
 #include <algorithm>
 #include <set>
-#include <toml++/toml.h>
 #include <utility>
 
 namespace tus::app {

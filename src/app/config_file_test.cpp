@@ -83,7 +83,8 @@ TEST(ConfigFile, WhatIsWrongIsNamedWithItsLine) {  // [FLAG-9]
 TEST(ConfigFile, SyntaxErrorsAreNamedWithTheirLine) {  // [FLAG-9]
   for (std::string_view text :
        {"port = 1\nhost = \n", "port = 1\nport = 2\n", "port = 1\n[listening\n",
-        "port = 1\nhost = \"open\n", "port = 1\nhost = \"\xff\"\n"}) {
+        "port = 1\nhost = \"open\n", "port = 1\nhost = \"\xff\"\n", "port = 1\n[?]\n",
+        "port = 1\n[ \xc3\xa9]\n", "port = 1\nhost \xc3\xa9 = 1\n"}) {
     EXPECT_EQ(complaint(text).substr(0, 13), "tusd.toml:2: ") << text << complaint(text);
     EXPECT_GT(complaint(text).size(), 20u);
     EXPECT_EQ(complaint(text).find('\n'), std::string::npos);
