@@ -115,6 +115,8 @@ std::string suggestion(std::span<const Flag> table, std::string_view name) {
   for (const auto& flag : table) {
     if (flag.scope == FlagScope::hidden) continue;
     for (const auto known : names_of(flag)) {
+      // It is at least as large as the difference in length, and a long name takes long to compare.
+      if (name.size() >= known.size() + least) continue;
       const auto d = distance(name, known);
       if (d >= least || d >= known.size()) continue;
       least = d;
