@@ -186,13 +186,19 @@ Refused settle_framing(ParsedHead& parsed) {
   return std::nullopt;
 }
 
-// RFC 9112 section 9.3: "close" wins, also over the "keep-alive" of HTTP/1.0.
-bool asks_to_close(const RequestHead& head) {
-  return std::ranges::any_of(head.fields, [](const auto& field) {
+bool has_connection_option(const RequestHead& head, std::string_view wanted) {
+  return std::ranges::any_of(head.fields, [wanted](const auto& field) {
     return equals_lower(field.name, "connection") &&
            std::ranges::any_of(list_of(field.value),
-                               [](auto option) { return equals_lower(option, "close"); });
+                               [wanted](auto option) { return equals_lower(option, wanted); });
   });
+}
+
+// RFC 9112 section 9.3: "close" wins, also over the "keep-alive" of HTTP/1.0. Beast would also believe
+// Proxy-Connection, which a proxy may have passed on unread (appendix C.2.2).
+bool wants_keep_alive(const RequestHead& head, bool http_1_0) {
+  if (has_connection_option(head, "close")) return false;
+  return !http_1_0 || has_connection_option(head, "keep-alive");
 }
 
 Refused settle_expect(ParsedHead& parsed) {
@@ -271,7 +277,7 @@ std::expected<ParsedHead, Rejection> parse_head(std::string_view head, const Hea
   if (ec && ec != http::error::need_more) return std::unexpected(Rejection{400, "malformed head"});
   if (!beast.is_header_done()) return std::unexpected(Rejection{400, "malformed head"});
   parsed.http_1_0 = beast.version() == 10;
-  parsed.keep_alive = beast.keep_alive() && !asks_to_close(parsed.head);
+  parsed.keep_alive = wants_keep_alive(parsed.head, parsed.http_1_0);
 
   if (parsed.head.method == "CONNECT") {
     return std::unexpected(rejection_of(ErrorCode::not_implemented));

@@ -36,6 +36,12 @@ HttpHouse::~HttpHouse() {
   handler_.reset();
 }
 
+void HttpHouse::listen(int fd) {
+  if (auto listens = server_->listen(fd); !listens) {
+    throw std::runtime_error(listens.error().detail());
+  }
+}
+
 void HttpHouse::run(Awaitable<void> task) {
   asio::co_spawn(loops_.executors().front(), std::move(task), asio::use_future).get();
 }

@@ -17,6 +17,8 @@ class HttpHouse {
   HttpHouse& operator=(const HttpHouse&) = delete;
 
   std::uint16_t port() const noexcept { return port_; }
+  // On one more socket, which is taken over.
+  void listen(int fd);
 
  private:
   void run(Awaitable<void> task);
