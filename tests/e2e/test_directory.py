@@ -57,6 +57,48 @@ class Directory(DiskTest):
             with server.wire() as wire:
                 self.whole_upload(wire, server, payload)
 
+    def test_symbolic_links(self):
+        """[FILE-07] Links in the directory to files and folders outside: no request reads, writes or removes those."""
+        server = self.serve("-fsync=off")
+        outside = self.scratch / "outside"
+        outside.mkdir()
+        dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, check=True).stdout
+        for name, text in {"a": b"secret", "a.info": b'{"ID":"a","Size":100}', "a.lock": dead, "a.stop": b""}.items():
+            (outside / name).write_bytes(text)
+
+        def look():
+            return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.iterdir()}
+
+        before = look()
+        with server.wire() as wire:
+            real = wire.create(server.base_path, 100)
+            identifier = real[len(server.base_path):]
+            locked = wire.create(server.base_path, 100)
+        record = server.directory / f"{identifier}.info"
+        (server.directory / "folder").symlink_to(outside)
+        for name in ("a", "a.info", "a.lock"):
+            (server.directory / name.replace("a", "both", 1)).symlink_to(outside / name)
+        (server.directory / "data").symlink_to(outside / "a")
+        (server.directory / "data.info").write_bytes(record.read_bytes().replace(identifier.encode(), b"data"))
+        (server.directory / "record").write_bytes(b"abc")
+        (server.directory / "record.info").symlink_to(outside / "a.info")
+        for suffix in (".lock", ".stop"):
+            (server.directory / (locked[len(server.base_path):] + suffix)).symlink_to(outside / f"a{suffix}")
+        for name in ("folder/a", "folder/new", "both", "data", "record", locked[len(server.base_path):]):
+            target = server.base_path + name
+            for method, fields, body in (("HEAD", TUS, b""), ("GET", {}, b""), ("PATCH", patch_fields(0, 3), b"xyz"),
+                                         ("PATCH", patch_fields(6, 3), b"xyz"),
+                                         ("POST", {**TUS, "Upload-Concat": f"final;{target}"}, b""), ("DELETE", TUS, b"")):
+                with self.subTest(name=name, method=method), server.wire() as wire:
+                    answer = wire.ask(method, server.base_path if method == "POST" else target, fields, body)
+                    self.assertNotIn(b"secret", answer.body)
+                    self.assertNotIn(str(self.scratch).encode(), answer.body)
+                    self.assertEqual(look(), before)
+        server.restart()  # recovery looks at everything
+        self.assertEqual(look(), before)
+        with server.wire() as wire:
+            self.assertEqual(wire.patch(real, 0, b"x" * 100).offset, 100)
+
     def test_replaced(self):
         """[FILE-18] Moved away with another one in its place: the uploads go on where they are."""
         payload = Payload(self.scratch, 200_000)
