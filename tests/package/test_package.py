@@ -32,7 +32,8 @@ EXPECTED = {
     "usr/share/doc/tusd/examples/tusd.socket", "usr/share/doc/tusd/migrating-from-tusd.md",
     "usr/share/doc/tusd/examples/alerts.yml", "usr/share/doc/tusd/examples/dashboard.json",
     "usr/share/doc/tusd/examples/prometheus.yml", "usr/share/doc/tusd/monitoring.md",
-    "usr/share/doc/tusd/operations.md", "usr/share/doc/tusd/proxies.md", "usr/share/fish/vendor_completions.d/tusd.fish",
+    "usr/share/doc/tusd/operations.md", "usr/share/doc/tusd/proxies.md",
+    "usr/share/doc/tusd/security.md", "usr/share/fish/vendor_completions.d/tusd.fish",
     "usr/share/lintian/overrides/tusd", "usr/share/man/man1/tusd.1.gz", "usr/share/zsh/vendor-completions/_tusd",
 }
 
