@@ -123,6 +123,12 @@ std::vector<WireCase> trailer_cases() {
                                 "0\r\nUpload-Checksum: sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n") +
                inspects_victim,
        .answers = "460 200h"});
+  cases.push_back(
+      {.name = "[HTTP-10] [CHECK-60] a checksum that was to come behind a broken trailer",
+       .wire = patch_upload("Trailer: Upload-Checksum\r\n" + chunked_coding,
+                            chunk("hello") + "0\r\nX : y\r\n\r\n" + deletes_victim),
+       .answers = "400",
+       .ends = Ends::closed});
   return cases;
 }
 
@@ -185,6 +191,12 @@ std::vector<WireCase> pipelining_cases() {
           with_trap("GET", to_upload,
                     content_type + "Upload-Offset: 0\r\nX-HTTP-Method-Override: PATCH\r\n"),
           "204", deletes_victim),
+      row("[HTTP-29] [CORE-8] the method on the wire says whether a body is sent",
+          request("HEAD", "/files/none", "X-HTTP-Method-Override: DELETE\r\n") +
+              request("HEAD", "/files/", "X-HTTP-Method-Override: GET\r\n") +
+              request("HEAD", to_victim, "X-HTTP-Method-Override: GET\r\n") +
+              request("GET", to_victim, "X-HTTP-Method-Override: HEAD\r\n"),
+          "404h 405h 200h 200"),
       row("[HTTP-29] answers without a body",
           request("GET", to_victim, "If-None-Match: *\r\n") +
               request("HEAD", to_victim, "Range: bytes=0-1\r\n") + request("HEAD", "/files/none") +
@@ -380,6 +392,11 @@ std::vector<WireCase> half_close_cases() {
       row("a chunk that is not the last one", patch_chunked(chunk("hello")), "500", "hello"),
       row("the last chunk without its end", patch_chunked(chunk("hello") + "0\r\n"), "500",
           "hello"),
+      row("[CHECK-60] a part of a body that has a checksum",
+          patch_upload(
+              "Upload-Checksum: sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=\r\nContent-Length: 9\r\n",
+              "hello"),
+          "500"),
       row("a part of a trailer", patch_chunked(chunk("hello") + "0\r\nX: y"), "500", "hello"),
   };
 }

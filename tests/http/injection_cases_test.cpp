@@ -260,8 +260,8 @@ std::vector<WireCase> hook_cases() {
   unasked.hook_reply->reject = true;
   unasked.lacks = {"100 Continue"};
   cases.push_back(std::move(unasked));
-  for (std::string id : {"../x"s, "/etc/passwd"s, "a\r\nX-Evil: 1"s, "a\0b"s, ""s, ".tusd/x"s,
-                         "a.info"s, "a b"s, "\xc3\xa4"s}) {
+  for (const std::string& id : {"../x"s, "/etc/passwd"s, "a\r\nX-Evil: 1"s, "a\0b"s, ""s,
+                                ".tusd/x"s, "a.info"s, "a b"s, "\xc3\xa4"s}) {
     WireCase row = hooked("id " + id, Response(0), "500");
     row.hook_reply->response.reset();
     row.hook_reply->id = id;
