@@ -16,7 +16,8 @@ WireCase taken(std::string name, std::string wire, std::string stored = "hello")
 // A chunked body that breaks after `stored`: 400, and nothing behind it is looked at.
 WireCase broken(const std::string& chunks, std::string stored = "") {
   return {.name = "[HTTP-9] " + chunks.substr(0, 60),
-          .wire = patch_chunked(chunks + deletes_victim),
+          .wire = patch_chunked(chunks),
+          .behind = deletes_victim,
           .answers = "400",
           .ends = Ends::closed,
           .stored = std::move(stored)};
@@ -24,7 +25,8 @@ WireCase broken(const std::string& chunks, std::string stored = "") {
 
 WireCase broken_trailer(std::string name, const std::string& trailers) {
   return {.name = "[HTTP-10] " + std::move(name),
-          .wire = patch_chunked(chunk("hello") + "0\r\n" + trailers + crlf + deletes_victim),
+          .wire = patch_chunked(chunk("hello") + "0\r\n" + trailers + crlf),
+          .behind = deletes_victim,
           .answers = "400",
           .ends = Ends::closed,
           .stored = "hello"};
@@ -144,7 +146,8 @@ std::vector<WireCase> pipelining_cases() {
   const auto row = [](std::string name, std::string wire, std::string answers,
                       std::optional<std::string> stored = "", unsigned created = 0) {
     return WireCase{.name = "[HTTP-15] " + std::move(name),
-                    .wire = std::move(wire) + inspects_victim,
+                    .wire = std::move(wire),
+                    .behind = inspects_victim,
                     .answers = std::move(answers) + " 200h",
                     .stored = std::move(stored),
                     .created = created};

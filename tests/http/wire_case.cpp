@@ -29,7 +29,7 @@ constexpr std::uint64_t open_length = 300;
 // What a row is about stands at the end of it. Before that not every boundary is worth a connection: the
 // table is to stay a matter of seconds.
 constexpr std::size_t cut_everywhere = 64;
-constexpr std::size_t most_other_cuts = 32;
+constexpr std::size_t most_other_cuts = 16;
 constexpr std::size_t most_pieces = 1500;
 const std::string probe = "OPTIONS /files/ HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -265,7 +265,7 @@ std::vector<Way> ways_of(const WireCase& wire_case, Kind kind) {
   std::vector<Way> ways{{false, Cut::nowhere}, {true, Cut::nowhere}, {false, Cut::bytes}};
   if (kind == Kind::files || wire_case.cuts == Cuts::few) return ways;
   ways.push_back({true, Cut::bytes});
-  const auto size = wire_case.wire.size();
+  const auto size = wire_case.wire.size() + (wire_case.behind.empty() ? 0 : 1);
   const auto fine = size - std::min(size, cut_everywhere);
   for (std::size_t at = 1; at < size; at += at < fine ? 1 + fine / most_other_cuts : 1) {
     ways.push_back({false, Cut::in_two, at});
