@@ -2,6 +2,7 @@
 // assumptions are undefined behaviour.
 #pragma once
 
+#include <cstdint>
 #include <toml++/impl/preprocessor.h>
 
 // It assumes that the name of a table begins with a letter or a quote before it looks whether it does: for "[?" it has
