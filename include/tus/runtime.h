@@ -4,6 +4,7 @@
 #include <tus/async.h>
 #include <tus/blocking_pool.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,8 @@ struct LoopFigures {
   unsigned loops = 0;
   unsigned threads = 0;  // that run a loop, or hang in a job, or wait for either
   unsigned blocked = 0;  // of them, in jobs that turned out to block
+  // Handlers that were lost for want of memory, each with a connection or a task.
+  std::uint64_t failures = 0;
 };
 
 // Each loop is run by one thread at a time: code that runs on one of the executors never runs beside other

@@ -25,6 +25,25 @@ struct TaskGroup::State {
   }
 };
 
+// A task's place in its group. It ends with the task's handler, also when that is never called, because there was no
+// memory to wait with: then the coroutine is destroyed.
+class TaskGroup::Running {
+ public:
+  explicit Running(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
+  Running(Running&&) noexcept = default;
+  Running& operator=(Running&&) = delete;
+  ~Running() {
+    if (state_) state_->done();
+  }
+
+  void failed(std::exception_ptr error) const {
+    if (state_->on_error) state_->on_error(std::move(error));
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
 TaskGroup::TaskGroup(std::function<void(std::exception_ptr)> on_error)
     : state_(std::make_shared<State>()) {
   state_->on_error = std::move(on_error);
@@ -38,16 +57,10 @@ bool TaskGroup::spawn(asio::any_io_executor executor, Awaitable<void> task) {
     if (state_->closed) return false;
     ++state_->running;
   }
-  auto ended = [state = state_](std::exception_ptr error) {
-    if (error && state->on_error) state->on_error(error);
-    state->done();
+  auto ended = [running = Running(state_)](std::exception_ptr error) {
+    if (error) running.failed(std::move(error));
   };
-  try {
-    asio::co_spawn(executor, std::move(task), std::move(ended));
-  } catch (...) {
-    state_->done();
-    throw;
-  }
+  asio::co_spawn(executor, std::move(task), std::move(ended));
   return true;
 }
 

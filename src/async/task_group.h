@@ -33,6 +33,7 @@ class TaskGroup {
 
  private:
   struct State;
+  class Running;
   std::shared_ptr<State> state_;
 };
 

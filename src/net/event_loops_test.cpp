@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <new>
 #include <set>
 #include <thread>
 
@@ -38,6 +39,17 @@ TEST(EventLoops, StopLeavesNothingRunningAndMayBeRepeated) {
   asio::post(executors[0], [&] { ran = true; });
   loops.stop();
   EXPECT_FALSE(ran);
+}
+
+// As a wait throws that there is no memory for.
+TEST(EventLoops, AHandlerThatThrowsIsTheOnlyOneThatIsLost) {  // [ABUSE-40]
+  EventLoops loops(1);
+  const auto executor = loops.executors().front();
+  asio::post(executor, [] { throw std::bad_alloc(); });
+  std::promise<void> later;
+  asio::post(executor, [&] { later.set_value(); });
+  later.get_future().get();
+  EXPECT_EQ(loops.figures().failures, 1u);
 }
 
 TEST(EventLoops, WaitsThatOwnThingsOfOtherLoopsAreDropped) {  // [LOOP-2]

@@ -99,6 +99,7 @@ LoopFigures LoopRunners::figures() const {
   figures.threads = static_cast<unsigned>(runners_.size());
   // Every loop has a thread; who has none and is not parked has lost it to another one.
   const auto with_work = runners_.size() - std::min(parked_.size(), runners_.size());
+  figures.failures = failures_.load(std::memory_order_relaxed);
   figures.blocked = static_cast<unsigned>(with_work - std::min(loops_.size(), with_work));
   return figures;
 }
@@ -149,9 +150,20 @@ void LoopRunners::run_loop(Runner& self) {
   auto& loop = *self.loop;
   while (do_jobs(self)) {
     handlers_of = &loop;
-    const auto ran = loop.context.run_one();
+    const bool goes_on = run_handler(loop);
     handlers_of = nullptr;
-    if (ran == 0) return;  // stopped
+    if (!goes_on) return;
+  }
+}
+
+// False when the loop was stopped. What a handler throws has come out of Asio itself, for want of memory: the coroutine
+// that was about to wait is destroyed, and with it its connection. All others go on.
+bool LoopRunners::run_handler(Loop& loop) {
+  try {
+    return loop.context.run_one() > 0;
+  } catch (...) {
+    failures_.fetch_add(1, std::memory_order_relaxed);
+    return true;
   }
 }
 

@@ -55,6 +55,7 @@ class LoopRunners {
 
   void run(Runner& self);
   void run_loop(Runner& self);
+  bool run_handler(Loop& loop);
   bool do_jobs(Runner& self);
   void watch();
   bool anybody_in_job();
@@ -74,6 +75,7 @@ class LoopRunners {
   std::vector<Runner*> parked_;
 
   std::atomic<bool> watching_ = false;
+  std::atomic<std::uint64_t> failures_ = 0;
   std::thread watcher_;
 };
 
