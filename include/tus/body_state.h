@@ -21,6 +21,7 @@ enum class BodyState : std::uint8_t {
   peer_closed,  // the client closed the connection in the middle
   peer_reset,   // the connection broke
   malformed,    // the chunked framing is broken
+  too_slow,     // fewer bytes than the lowest rate that the server accepts
 };
 
 // What a client is told about it; nothing for open and complete.

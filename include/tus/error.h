@@ -60,6 +60,9 @@ enum class ErrorCode : std::uint8_t {
   read_timeout,
   connection_reset,
   server_shutdown,
+  upload_too_slow,       // ours: slower than the server waits for
+  too_many_connections,  // ours: from one address
+  too_many_uploads,      // ours: from one address, at once
   // the store and the machine
   no_space,           // ours: disk or quota full
   store_unavailable,  // ours: I/O error, read-only, backend down; try again

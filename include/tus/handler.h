@@ -94,6 +94,9 @@ class TUS_EXPORT Handler {
   // throw for anything a client or a store does.
   Awaitable<void> handle(Exchange& exchange);
 
+  // Answers one request with an error that its server has found, as handle() would.
+  Awaitable<void> refuse(Exchange& exchange, ErrorCode why);
+
   // Takes up, in the background, finishes that an earlier process left behind, and sweeps from time to time
   // when uploads expire. Call once, before or while serving.
   void recover();

@@ -32,6 +32,24 @@ struct HttpServerOptions {
   std::size_t max_request_line = 8 * 1024;           // bytes; beyond it 414
   std::size_t max_header_bytes = 32 * 1024;          // bytes of the whole head; beyond it 431
   std::size_t max_header_fields = 100;               // beyond it 431
+  // At most so many connections. For one more, the connection that has waited longest for a request, or with a part
+  // of one, is closed; when all of them have one, the new one is answered 503 ERR_OVERLOADED and closed. For
+  // a moment there may be some more (up to 64), while others close. 0: no limit.
+  std::size_t max_connections = 0;
+  // Of one client, which is an IPv4 address or the network (/64) of an IPv6 address. Beyond it: 503
+  // ERR_TOO_MANY_CONNECTIONS. With behind_proxy connections are the proxy's, so requests that are received or answered
+  // count, but for those of exact paths. Clients on Unix sockets are not counted without behind_proxy. 0: no limit.
+  std::size_t max_connections_per_address = 0;
+  // Uploads that one client (as above) sends bytes of at the same time. Beyond it: 503 ERR_TOO_MANY_UPLOADS, before
+  // the body is read. Another PATCH for the same upload, which takes over from the first, is no second upload. 0: no limit.
+  std::size_t max_uploads_per_address = 0;
+  // Bytes a second. A body that brings fewer, over rate_window of waiting for it, is ended with
+  // BodyState::too_slow (503 ERR_UPLOAD_TOO_SLOW); what it brought is kept. 0: no limit.
+  std::uint64_t min_upload_rate = 0;
+  std::chrono::milliseconds rate_window{30'000};
+  // X-Forwarded-For, X-Real-IP and Forwarded say who the client is: RequestHead::remote_address, and whom limits
+  // count. Only where every request has passed a proxy that sets or removes all of them.
+  bool behind_proxy = false;
   ZeroCopy zero_copy = ZeroCopy::automatic;
   bool access_log = false;             // a line for every request: "Access", at the level info
   std::shared_ptr<LiveSettings> live;  // when set, its values count instead of those above

@@ -17,6 +17,12 @@ struct LiveSettings {
   std::atomic<std::uint64_t> max_size = 0;
   std::atomic<std::chrono::milliseconds> acquire_lock_timeout{std::chrono::milliseconds(20'000)};
   std::atomic<std::chrono::milliseconds> network_timeout{std::chrono::milliseconds(60'000)};
+  std::atomic<std::chrono::milliseconds> header_timeout{std::chrono::milliseconds(30'000)};
+  std::atomic<std::uint64_t> max_connections = 0;
+  // A limit counts what begins while it is set; what was there before is not counted.
+  std::atomic<std::uint64_t> max_connections_per_address = 0;
+  std::atomic<std::uint64_t> max_uploads_per_address = 0;
+  std::atomic<std::uint64_t> min_upload_rate = 0;
 };
 
 TUS_NAMESPACE_END

@@ -48,7 +48,7 @@ struct RequestHead {
   std::string target;  // as sent: path and query, percent-encoded
   std::string scheme = "http";
   std::string host;            // Host or :authority as sent, syntactically valid
-  std::string remote_address;  // "127.0.0.1:5432"; empty when unknown
+  std::string remote_address;  // "127.0.0.1:5432", or what a trusted proxy says; empty when unknown
   std::string request_id;      // X-Request-ID or one of ours
   Fields fields;
   bool has_body = false;                        // framing announces a body

@@ -27,6 +27,14 @@ enum class LockOutcome : std::uint8_t {
   failed,     // the locker does not work
 };
 
+// What there was too much of when somebody was refused.
+enum class Refusal : std::uint8_t {
+  no_descriptor,  // the process had none left
+  connections,    // max_connections
+  per_address,    // max_connections_per_address
+  uploads,        // max_uploads_per_address
+};
+
 enum class SyncTarget : std::uint8_t { data, directory };
 enum class SyncOutcome : std::uint8_t { safe, failed };
 
@@ -52,8 +60,11 @@ class TUS_EXPORT MetricsSink {
 
   // Who does not want to know the following overrides nothing.
 
-  // Connections and requests, by the server. A refused connection is answered "overloaded" without being read.
-  virtual void connection_refused() noexcept {}
+  // Connections and requests, by the server. A refused connection is answered 503 without being read;
+  // one that is shed was closed while it waited for a request, so that another one could come.
+  virtual void connection_refused(Refusal) noexcept {}
+  virtual void connection_shed() noexcept {}
+  virtual void request_refused(Refusal) noexcept {}  // before its body was read
   virtual void request_begun() noexcept {}
   virtual void request_ended() noexcept {}  // of those that had begun
   virtual void request_done(const RequestFigures&) noexcept {}

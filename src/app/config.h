@@ -60,6 +60,12 @@ struct Config {
   std::string cors_expose_headers;
   WholeDigest digest = WholeDigest::none;
 
+  std::uint64_t max_connections = 0;              // 0: what the limit of descriptors allows
+  std::uint64_t max_connections_per_address = 0;  // 0: no limit
+  std::uint64_t max_uploads_per_address = 0;      // 0: no limit
+  std::uint64_t min_upload_rate = 0;              // bytes a second; 0: none
+
+  std::chrono::milliseconds header_timeout{30'000};   // 0: never
   std::chrono::milliseconds network_timeout{60'000};  // 0: never
   std::chrono::milliseconds acquire_lock_timeout{20'000};
   std::chrono::milliseconds shutdown_timeout{10'000};

@@ -22,6 +22,7 @@ constexpr std::array group_names{
     FlagGroupName{FlagGroup::grpc_hooks, "gRPC hook options", "grpc-hooks"},
     FlagGroupName{FlagGroup::plugin_hooks, "Plugin hook options", "plugin-hooks"},
     FlagGroupName{FlagGroup::monitoring, "Monitoring, profiling, logging options", "monitoring"},
+    FlagGroupName{FlagGroup::limits, "Limits against abuse", "limits"},
     FlagGroupName{FlagGroup::timeouts, "Timeout options", "timeouts"},
     FlagGroupName{FlagGroup::performance, "Performance options", "performance"},
     FlagGroupName{FlagGroup::other, "Other options", "other"},

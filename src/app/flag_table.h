@@ -28,6 +28,7 @@ enum class FlagGroup : std::uint8_t {  // in the order of -help
   grpc_hooks,
   plugin_hooks,
   monitoring,
+  limits,
   timeouts,
   performance,
   other,

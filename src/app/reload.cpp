@@ -10,6 +10,11 @@ void reload_config(Config& current, Server& server, const ReadConfig& read) {
   }
   current.verbose = fresh->verbose;
   current.max_size = fresh->max_size;
+  current.max_connections = fresh->max_connections;
+  current.max_connections_per_address = fresh->max_connections_per_address;
+  current.max_uploads_per_address = fresh->max_uploads_per_address;
+  current.min_upload_rate = fresh->min_upload_rate;
+  current.header_timeout = fresh->header_timeout;
   current.network_timeout = fresh->network_timeout;
   current.acquire_lock_timeout = fresh->acquire_lock_timeout;
   current.shutdown_timeout = fresh->shutdown_timeout;

@@ -1,5 +1,6 @@
 #include "app/wiring.h"
 
+#include "app/connection_limit.h"
 #include "app/greeting.h"
 #include "app/origin_pattern.h"
 #include "app/stderr_logger.h"
@@ -113,6 +114,7 @@ HttpServerOptions http_options(const Config& config, const Server& server) {
   options.live = server.settings;
   options.zero_copy = config.zero_copy;
   options.access_log = config.access_log;
+  options.behind_proxy = config.location.behind_proxy;
   options.max_header_bytes = 64 * 1024;  // the URLs of a thousand parts in one field
   return options;
 }
@@ -214,6 +216,11 @@ void apply_live(Server& server, const Config& config) {
   server.settings->max_size = config.max_size;
   server.settings->acquire_lock_timeout = config.acquire_lock_timeout;
   server.settings->network_timeout = config.network_timeout;
+  server.settings->header_timeout = config.header_timeout;
+  server.settings->max_connections = connection_limit(config.max_connections, descriptor_limit());
+  server.settings->max_connections_per_address = config.max_connections_per_address;
+  server.settings->max_uploads_per_address = config.max_uploads_per_address;
+  server.settings->min_upload_rate = config.min_upload_rate;
   server.logger->set_lowest(lowest_level(config));
 }
 

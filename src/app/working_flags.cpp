@@ -43,14 +43,16 @@ constexpr std::array listening_rows{
          .standard = "/files/",
          .help = "URL path under which uploads live, or the whole URL by which clients know it",
          .set = set_base_path},
-    Flag{.name = "behind-proxy",
-         .group = listening,
-         .kind = FlagKind::boolean,
-         .standard = "false",
-         .help =
-             "believe X-Forwarded-Host, -Proto, -Prefix and Forwarded; the proxy in front has to "
-             "set or remove all of them, and clients must not reach the server past it",
-         .set = [](Config& c, std::string_view v) { return set_bool(c.location.behind_proxy, v); }},
+    Flag{
+        .name = "behind-proxy",
+        .group = listening,
+        .kind = FlagKind::boolean,
+        .standard = "false",
+        .help =
+            "believe X-Forwarded-Host, -Proto, -Prefix, -For, X-Real-IP and Forwarded; the proxy "
+            "in "
+            "front has to set or remove all of them, and clients must not reach the server past it",
+        .set = [](Config& c, std::string_view v) { return set_bool(c.location.behind_proxy, v); }},
     Flag{.name = "relative-location",
          .group = listening,
          .kind = FlagKind::boolean,
@@ -350,6 +352,15 @@ constexpr std::array monitoring_rows{
 };
 
 constexpr std::array timeout_rows{
+    Flag{.name = "header-timeout",
+         .group = timeouts,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "30s",
+         .help =
+             "end a connection whose request line and headers are not complete after this long; "
+             "0 for never",
+         .set = [](Config& c, std::string_view v) { return set_duration(c.header_timeout, v); }},
     Flag{.name = "network-timeout",
          .group = timeouts,
          .kind = FlagKind::duration,
@@ -387,6 +398,46 @@ constexpr std::array timeout_rows{
          .help = "how long a stop lets the store go on saving after its requests have ended",
          .set = [](Config& c,
                    std::string_view v) { return set_duration(c.request_completion_timeout, v); }},
+};
+
+constexpr std::array limit_rows{
+    Flag{.name = "max-connections",
+         .group = limits,
+         .kind = FlagKind::number,
+         .value = "N",
+         .standard = "0",
+         .help = "most connections at once; for one more, the one that has waited longest for a "
+                 "request is closed, else the new one is answered 503. 0 for what the limit of "
+                 "descriptors allows, less what uploads need",
+         .set = [](Config& c, std::string_view v) { return set_bytes(c.max_connections, v); }},
+    Flag{.name = "max-connections-per-address",
+         .group = limits,
+         .kind = FlagKind::number,
+         .value = "N",
+         .standard = "0",
+         .help =
+             "most connections of one client (IPv6: of one /64), with -behind-proxy most requests "
+             "at once of one client that the proxy names; beyond it 503. 0 for no limit",
+         .set = [](Config& c,
+                   std::string_view v) { return set_bytes(c.max_connections_per_address, v); }},
+    Flag{.name = "max-uploads-per-address",
+         .group = limits,
+         .kind = FlagKind::number,
+         .value = "N",
+         .standard = "0",
+         .help =
+             "most uploads that one client (as above) sends bytes of at the same time; beyond it "
+             "503. 0 for no limit",
+         .set = [](Config& c,
+                   std::string_view v) { return set_bytes(c.max_uploads_per_address, v); }},
+    Flag{.name = "min-upload-rate",
+         .group = limits,
+         .kind = FlagKind::number,
+         .value = "BYTES",
+         .standard = "0",
+         .help = "end a request that brings fewer bytes a second than this, over 30 seconds of "
+                 "waiting for it; 0 for no limit",
+         .set = [](Config& c, std::string_view v) { return set_bytes(c.min_upload_rate, v); }},
 };
 
 constexpr std::array performance_rows{
@@ -475,7 +526,7 @@ constexpr auto joined(const std::array<Flag, n>&... parts) {
 
 constexpr auto rows =
     joined(listening_rows, upload_rows, digest_rows, cors_rows, storage_rows, space_rows,
-           monitoring_rows, timeout_rows, performance_rows, other_rows);
+           monitoring_rows, limit_rows, timeout_rows, performance_rows, other_rows);
 
 }  // namespace
 

@@ -21,6 +21,8 @@ std::optional<ErrorCode> error_of(BodyState state) noexcept {
       return ErrorCode::connection_reset;
     case BodyState::malformed:
       return ErrorCode::invalid_request;
+    case BodyState::too_slow:
+      return ErrorCode::upload_too_slow;
   }
   return ErrorCode::internal;
 }

@@ -91,6 +91,9 @@ TEST(error, our_own_codes) {
       {no_space, 507, "ERR_INSUFFICIENT_STORAGE"},
       {store_unavailable, 503, "ERR_STORE_UNAVAILABLE"},
       {lease_lost, 503, "ERR_LEASE_LOST"},
+      {upload_too_slow, 503, "ERR_UPLOAD_TOO_SLOW"},
+      {too_many_connections, 503, "ERR_TOO_MANY_CONNECTIONS"},
+      {too_many_uploads, 503, "ERR_TOO_MANY_UPLOADS"},
       {overloaded, 503, "ERR_OVERLOADED"},
   };
   for (const auto& [code, status, name] : table) {
@@ -133,6 +136,7 @@ TEST(body_state, has_an_error_for_every_way_a_body_breaks) {
   EXPECT_EQ(error_of(BodyState::peer_closed), ErrorCode::unexpected_eof);
   EXPECT_EQ(error_of(BodyState::peer_reset), ErrorCode::connection_reset);
   EXPECT_EQ(error_of(BodyState::malformed), ErrorCode::invalid_request);
+  EXPECT_EQ(error_of(BodyState::too_slow), ErrorCode::upload_too_slow);
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ class Handler::Impl {
         service_(options_, parts_, std::move(background)) {}
 
   Awaitable<void> handle(Exchange& exchange);
+  Awaitable<void> refuse(Exchange& exchange, ErrorCode why) const;
 
   core::UploadService& service() { return service_; }
   const protocol::TusV1& protocol() const { return protocol_; }
@@ -139,6 +140,14 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   }
   if (outcome.error) remember_departed(id_of(*planned, outcome), *outcome.error);
   co_await tell(*planned, outcome, exchange);
+}
+
+Awaitable<void> Handler::Impl::refuse(Exchange& exchange, ErrorCode why) const {
+  const auto& head = exchange.head();
+  parts_.metrics->request(protocol::effective_method(head));
+  core::log_request(parts_, head);
+  const Error cause(why);
+  co_await exchange.send_final(made_ready(head, "", protocol_.render_error(head, why), &cause));
 }
 
 std::expected<Command, Response> Handler::Impl::plan(const RequestHead& head) const {
@@ -216,6 +225,9 @@ Handler::Handler(HandlerOptions options, HandlerParts parts, asio::any_io_execut
 Handler::~Handler() = default;
 
 Awaitable<void> Handler::handle(Exchange& exchange) { return impl_->handle(exchange); }
+Awaitable<void> Handler::refuse(Exchange& exchange, ErrorCode why) {
+  return impl_->refuse(exchange, why);
+}
 void Handler::recover() { impl_->service().start_recovery(); }
 Awaitable<Result<SweepReport>> Handler::sweep() {
   return impl_->service().sweep(core::UploadService::SweepPace::fast);

@@ -96,7 +96,9 @@ struct Counters {
   std::array<Number, hook_types.size()> hooks_failed;
 
   Number connections_accepted;
-  Number connections_refused;
+  std::array<Number, 3> connections_refused;  // by Refusal
+  Number connections_shed;
+  std::array<Number, 2> requests_refused;  // by Refusal, from per_address on
   Number requests_in_flight;
   RequestDurations durations;
   std::array<Number, rejections> rejected;

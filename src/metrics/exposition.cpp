@@ -20,6 +20,8 @@ using Families = std::vector<prometheus::MetricFamily>;
 constexpr std::array<std::string_view, 2> byte_paths{"spliced", "copied"};
 constexpr std::array<std::string_view, 4> lock_outcomes{"granted", "refused", "timed_out",
                                                         "failed"};
+constexpr std::array<std::string_view, 4> refusals{"descriptors", "connections", "address",
+                                                   "uploads"};
 constexpr std::array<std::size_t, 7> usual_rejections{400, 414, 431, 500, 501, 503, 505};
 constexpr std::array<std::string_view, 2> sync_targets{"data", "directory"};
 
@@ -88,10 +90,23 @@ void add_connections(Families& out, const Counters& c) {
   out.push_back(counters("tusd_connections_accepted_total", "Connections that were accepted.")
                     .counter(c.connections_accepted.get())
                     .take());
-  out.push_back(counters("tusd_connections_refused_total",
-                         "Connections that were answered 503 unread, for want of descriptors.")
-                    .counter(c.connections_refused.get())
+  auto refused =
+      counters("tusd_connections_refused_total",
+               "Connections that were answered 503 unread, by what there was too much of.");
+  for (std::size_t i = 0; i < refusals.size() - 1; ++i) {
+    refused.add_counter(c.connections_refused[i].get(), {{"reason", refusals[i]}});
+  }
+  out.push_back(std::move(refused).take());
+  out.push_back(counters("tusd_connections_shed_total",
+                         "Connections that were closed while they waited, to make room for others.")
+                    .counter(c.connections_shed.get())
                     .take());
+  auto requests = counters("tusd_requests_refused_total",
+                           "Requests that were answered 503 for a limit by address, by the limit.");
+  for (std::size_t i = 0; i < c.requests_refused.size(); ++i) {
+    requests.add_counter(c.requests_refused[i].get(), {{"reason", refusals[i + 2]}});
+  }
+  out.push_back(std::move(requests).take());
   out.push_back(
       gauges("tusd_requests_in_flight",
              "Requests for uploads that are received or answered now, stalled ones among them.")
@@ -194,6 +209,12 @@ void add_machine(Families& out, const Counters& c, const Samples& samples) {
                     .histogram(c.loop_lag)
                     .take());
   out.push_back(gauges("tusd_event_loops", "Event loops.").gauge(samples.loops.loops).take());
+  out.push_back(
+      metrics::counters(
+          "tusd_event_loop_failures_total",
+          "Connections and tasks that were lost because there was no memory to wait with.")
+          .counter(static_cast<double>(samples.loops.failures))
+          .take());
   out.push_back(
       gauges("tusd_event_loop_threads_blocked",
              "Threads of event loops that hang in file operations; others run the loops meanwhile.")

@@ -71,8 +71,14 @@ void PrometheusMetrics::connection_closed() noexcept {
   state_->counters.connections_open.subtract();
 }
 
-void PrometheusMetrics::connection_refused() noexcept {
-  state_->counters.connections_refused.add();
+void PrometheusMetrics::connection_refused(Refusal why) noexcept {
+  state_->counters.connections_refused.at(index_of(why)).add();
+}
+
+void PrometheusMetrics::connection_shed() noexcept { state_->counters.connections_shed.add(); }
+
+void PrometheusMetrics::request_refused(Refusal why) noexcept {
+  state_->counters.requests_refused.at(index_of(why) - index_of(Refusal::per_address)).add();
 }
 
 void PrometheusMetrics::request_begun() noexcept { state_->counters.requests_in_flight.add(); }

@@ -44,7 +44,9 @@ class PrometheusMetrics final : public MetricsSink {
   void upload_terminated(const UploadInfo& upload) noexcept override;
   void connection_opened() noexcept override;
   void connection_closed() noexcept override;
-  void connection_refused() noexcept override;
+  void connection_refused(Refusal why) noexcept override;
+  void connection_shed() noexcept override;
+  void request_refused(Refusal why) noexcept override;
   void request_begun() noexcept override;
   void request_ended() noexcept override;
   void request_done(const RequestFigures& figures) noexcept override;

@@ -121,7 +121,10 @@ TEST_F(Exposition, RequestsByMethodAndStatus) {  // [METRIC-4]
   metrics.request_rejected(400);
   metrics.request_rejected(-1);
   metrics.request_rejected(10'000);
-  metrics.connection_refused();
+  metrics.connection_refused(Refusal::no_descriptor);
+  metrics.connection_refused(Refusal::per_address);
+  metrics.connection_shed();
+  metrics.request_refused(Refusal::uploads);
   const std::string patch = "tusd_request_duration_seconds_";
   EXPECT_EQ(value(patch + "count{method=\"PATCH\",status=\"204\"}"), "2");
   EXPECT_EQ(value(patch + "sum{method=\"PATCH\",status=\"204\"}"), "10800.02");
@@ -133,7 +136,12 @@ TEST_F(Exposition, RequestsByMethodAndStatus) {  // [METRIC-4]
   EXPECT_EQ(value(patch + "count{method=\"other\",status=\"501\"}"), "1");
   EXPECT_EQ(value("tusd_requests_in_flight"), "1");
   EXPECT_EQ(value("tusd_requests_rejected_total{status=\"400\"}"), "2");
-  EXPECT_EQ(value("tusd_connections_refused_total"), "1");
+  EXPECT_EQ(value("tusd_connections_refused_total{reason=\"descriptors\"}"), "1");
+  EXPECT_EQ(value("tusd_connections_refused_total{reason=\"connections\"}"), "0");
+  EXPECT_EQ(value("tusd_connections_refused_total{reason=\"address\"}"), "1");
+  EXPECT_EQ(value("tusd_connections_shed_total"), "1");
+  EXPECT_EQ(value("tusd_requests_refused_total{reason=\"address\"}"), "0");
+  EXPECT_EQ(value("tusd_requests_refused_total{reason=\"uploads\"}"), "1");
   int counts = 0;
   for (const auto& [name, count] : series()) {
     if (name.starts_with(patch + "count")) ++counts;

@@ -137,7 +137,40 @@ ForwardedHop hop_of(std::vector<Pair> pairs) {
   return hop;
 }
 
+std::optional<ForwardedHop> last_hop(const Fields& fields) {
+  std::optional<ForwardedHop> last;
+  for (const auto& field : fields) {
+    if (!base::equals_ignoring_case(field.name, "Forwarded")) continue;
+    Reader reader(field.value);
+    while (reader.finds_element()) {
+      auto pairs = reader.element();
+      if (!pairs) return std::nullopt;
+      last = hop_of(*std::move(pairs));
+    }
+  }
+  return last;
+}
+
+std::string_view last_value(const Fields& fields, std::string_view name) {
+  std::string_view last;
+  for (const auto& field : fields) {
+    if (!base::equals_ignoring_case(field.name, name)) continue;
+    const std::string_view value = field.value;
+    last = base::trim(value.substr(value.rfind(',') + 1));
+  }
+  return last;
+}
+
 }  // namespace
+
+std::optional<std::string> named_client(const Fields& fields) {
+  if (auto hop = last_hop(fields); hop && !hop->client.empty()) return std::move(hop->client);
+  for (const std::string_view name : {"X-Forwarded-For", "X-Real-IP"}) {
+    const auto value = last_value(fields, name);
+    if (is_node(value) || is_ipv6(value)) return std::string(value);
+  }
+  return std::nullopt;
+}
 
 std::optional<ForwardedHop> first_hop(const Fields& fields) {
   for (const auto& field : fields) {

@@ -22,6 +22,11 @@ struct ForwardedHop {
 // tusd understands it; what a value may be is checked all the same.
 std::optional<ForwardedHop> first_hop(const Fields& fields);
 
+// Who the client is, as the proxy next to us has seen it: an address, perhaps with a port, or a name that hides one. From
+// Forwarded, else X-Forwarded-For, else X-Real-IP, each the last that is said: proxies add their word at the end, so what
+// stands before it may be the client's own. Nothing when nobody says it in a form that can be read for certain.
+std::optional<std::string> named_client(const Fields& fields);
+
 // "http" or "https" in any case, as lower case; nothing for any other scheme.
 std::string_view known_scheme(std::string_view text) noexcept;
 

@@ -117,6 +117,43 @@ TEST(forwarded, nodes) {
   }
 }
 
+std::string client_in(const std::vector<std::pair<std::string, std::string>>& lines) {
+  Fields fields;
+  for (const auto& [name, value] : lines) fields.add(name, value);
+  return named_client(fields).value_or("none");
+}
+
+// [ABUSE-11] [ABUSE-13] What stands before the last word may be the client's own invention.
+TEST(forwarded, the_client_is_whom_the_last_proxy_names) {
+  EXPECT_EQ(client_in({}), "none");
+  EXPECT_EQ(client_in({{"X-Forwarded-For", "192.0.2.1"}}), "192.0.2.1");
+  EXPECT_EQ(client_in({{"X-Forwarded-For", "evil, 192.0.2.9 ,192.0.2.1"}}), "192.0.2.1");
+  EXPECT_EQ(client_in({{"X-Forwarded-For", "192.0.2.9"}, {"x-forwarded-for", "192.0.2.1"}}),
+            "192.0.2.1");
+  EXPECT_EQ(client_in({{"X-Forwarded-For", "2001:db8::1"}}), "2001:db8::1");
+  EXPECT_EQ(client_in({{"X-Forwarded-For", "192.0.2.1:4711"}}), "192.0.2.1:4711");
+  EXPECT_EQ(client_in({{"X-Real-IP", "192.0.2.1"}}), "192.0.2.1");
+  EXPECT_EQ(client_in({{"X-Real-IP", "192.0.2.9"}, {"X-Forwarded-For", "192.0.2.1"}}), "192.0.2.1");
+  EXPECT_EQ(client_in({{"Forwarded", "for=192.0.2.9, for=\"[2001:db8::1]:80\";proto=https"}}),
+            "[2001:db8::1]:80");
+  EXPECT_EQ(client_in({{"Forwarded", "for=192.0.2.1"}, {"X-Forwarded-For", "192.0.2.9"}}),
+            "192.0.2.1");
+}
+
+// [ABUSE-13] Nothing gets into the log, or another's share, that is no address.
+TEST(forwarded, clients_that_mean_nothing) {
+  for (const char* value : {"", ",", "192.0.2.1,", "a.example", "192.0.2.1 level=ERROR",
+                            "[2001:db8::1", "\"192.0.2.1\"", "192.0.2.256", "-"}) {
+    EXPECT_EQ(client_in({{"X-Forwarded-For", value}}), "none") << value;
+    EXPECT_EQ(client_in({{"X-Real-IP", value}}), "none") << value;
+  }
+  EXPECT_EQ(client_in({{"Forwarded", "for=\"a, for=192.0.2.1"}}), "none")
+      << "cannot be read for certain";
+  EXPECT_EQ(client_in({{"Forwarded", "for=\"a"}, {"X-Forwarded-For", "192.0.2.1"}}), "192.0.2.1");
+  EXPECT_EQ(client_in({{"Forwarded", "proto=https"}, {"X-Forwarded-For", "192.0.2.1"}}),
+            "192.0.2.1");
+}
+
 TEST(forwarded, schemes) {
   EXPECT_EQ(known_scheme("http"), "http");
   EXPECT_EQ(known_scheme("hTTPs"), "https");

@@ -122,6 +122,7 @@ std::size_t H1Body::take(std::span<std::byte> into) {
 // Bytes that somebody has, who wanted them.
 void H1Body::count(BytePath path, std::uint64_t bytes) noexcept {
   if (bytes == 0) return;
+  recent_bytes_ += bytes;
   context_.metrics->body_moved(path, bytes);
   if (!std::exchange(awaits_first_byte_, false)) return;
   context_.metrics->first_byte_stored(std::chrono::steady_clock::now() - begun_);
@@ -282,6 +283,23 @@ std::size_t H1Body::splice_from_socket(const net::Pipe& pipe, std::uint64_t max)
 
 // ---- waiting
 
+Deadline H1Body::next_look(Deadline::Point now) const noexcept {
+  if (context_.live().min_upload_rate.load(std::memory_order_relaxed) == 0)
+    return Deadline::never();
+  return Deadline::after(now, context_.options.rate_window - recent_wait_);
+}
+
+bool H1Body::is_too_slow(std::chrono::nanoseconds waited) noexcept {
+  const auto rate = context_.live().min_upload_rate.load(std::memory_order_relaxed);
+  recent_wait_ += waited;
+  if (rate == 0 || recent_wait_ < context_.options.rate_window) return false;
+  const auto seconds = std::chrono::duration<double>(recent_wait_).count();
+  const bool slow = static_cast<double>(recent_bytes_) < static_cast<double>(rate) * seconds;
+  recent_bytes_ = 0;
+  recent_wait_ = {};
+  return slow;
+}
+
 bool H1Body::wait_briefly(std::chrono::microseconds patience) {
   using std::chrono::steady_clock;
   // An interruption is noticed this late at most.
@@ -305,10 +323,16 @@ Awaitable<BodyState> H1Body::wait() {
     if (!open()) co_return state();
   }
   auto waited = Connection::Waited::cancelled;
-  while (connection_.begin_wait(Connection::Purpose::body, connection_.network_deadline())) {
+  auto since = std::chrono::steady_clock::now();
+  const auto silence = connection_.network_deadline();
+  while (connection_.begin_wait(Connection::Purpose::body, silence.sooner(next_look(since)))) {
     boost::system::error_code ec;
     co_await connection_.readable(ec);
     waited = connection_.end_wait(ec);
+    const auto now = std::chrono::steady_clock::now();
+    if (is_too_slow(now - std::exchange(since, now))) end(BodyState::too_slow);
+    const bool only_looked = waited == Connection::Waited::timed_out && !silence.passed(now);
+    if (only_looked && open()) continue;
     // A wake-up that was meant for the body of an earlier request may come late: wait again.
     if (waited != Connection::Waited::cancelled || !open()) break;
   }

@@ -68,6 +68,10 @@ class H1Body final : public BodySource {
   void follow_decoder() noexcept;
   void read_buffered_framing();
   std::uint64_t contiguous() const noexcept;
+  // When the pace is looked at next, if nothing comes until then.
+  Deadline next_look(Deadline::Point now) const noexcept;
+  // After a wait for the client: whether it is too slow.
+  bool is_too_slow(std::chrono::nanoseconds waited) noexcept;
   void took(std::uint64_t n) noexcept;
 
   std::size_t receive(std::span<std::byte> into) noexcept;
@@ -93,6 +97,9 @@ class H1Body final : public BodySource {
   ZeroCopy zero_copy_;
   bool owes_continue_;
   bool awaits_first_byte_ = true;
+  // Since the pace was looked at last.
+  std::uint64_t recent_bytes_ = 0;
+  std::chrono::nanoseconds recent_wait_{0};  // for the client; how slow a store is is not its fault
   std::atomic<BodyState> state_ = BodyState::open;
   std::uint64_t remaining_;                // of a body with a length
   std::unique_ptr<ChunkDecoder> decoder_;  // of a chunked one

@@ -18,6 +18,11 @@ H1Body::Setup body_setup(const ParsedHead& parsed) {
           .begun = std::chrono::steady_clock::now()};
 }
 
+// Never 0.
+std::uint64_t name_of_upload(std::string_view target) {
+  return std::hash<std::string_view>()(target.substr(0, target.find('?'))) | 1;
+}
+
 }  // namespace
 
 H1Exchange::H1Exchange(Connection& connection, Context& context, ParsedHead parsed)
@@ -31,6 +36,47 @@ H1Exchange::H1Exchange(Connection& connection, Context& context, ParsedHead pars
 
 H1Exchange::~H1Exchange() {
   if (counts_) context_.metrics->request_ended();
+}
+
+std::optional<ErrorCode> H1Exchange::admit() {
+  if (!counts_) return std::nullopt;
+  if (context_.is_swamped()) return ErrorCode::overloaded;
+  const auto& live = context_.live();
+  const bool by_proxy = context_.options.behind_proxy;
+  const auto requests =
+      by_proxy ? live.max_connections_per_address.load(std::memory_order_relaxed) : 0;
+  const auto uploads =
+      brings_bytes() ? live.max_uploads_per_address.load(std::memory_order_relaxed) : 0;
+  if (requests == 0 && uploads == 0) return std::nullopt;
+  auto key = client_key(parsed_.head.remote_address);
+  if (!key && by_proxy) key = ClientKey();
+  return key ? take_shares(*key, requests, uploads) : std::nullopt;
+}
+
+std::optional<ErrorCode> H1Exchange::take_shares(const ClientKey& key, std::uint64_t most_requests,
+                                                 std::uint64_t most_uploads) {
+  auto shares = std::make_unique<Shares>();
+  if (most_requests > 0) {
+    auto share = context_.connection_shares.take(key, most_requests);
+    if (!share) {
+      context_.metrics->request_refused(Refusal::per_address);
+      return ErrorCode::too_many_connections;
+    }
+    shares->request = *std::move(share);
+  }
+  if (most_uploads > 0) {
+    // Who goes on with an upload after a lost connection takes over from himself.
+    const bool may_take_over = protocol::effective_method(parsed_.head) == "PATCH";
+    auto share = context_.upload_shares.take(
+        key, most_uploads, may_take_over ? name_of_upload(parsed_.head.target) : 0);
+    if (!share) {
+      context_.metrics->request_refused(Refusal::uploads);
+      return ErrorCode::too_many_uploads;
+    }
+    shares->upload = *std::move(share);
+  }
+  shares_ = std::move(shares);
+  return std::nullopt;
 }
 
 Awaitable<void> H1Exchange::send_interim(int status, Fields fields) {

@@ -10,6 +10,7 @@
 #include <tus/exchange.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 namespace tus::server {
@@ -23,6 +24,9 @@ class H1Exchange final : public Exchange {
 
   // Once the head is out of the connection's input: the body starts where that now begins.
   void begin() { body_.begin(); }
+
+  // Before it is answered: what the client is refused for by a limit, or nothing, and then it counts until its end.
+  std::optional<ErrorCode> admit();
 
   const RequestHead& head() const noexcept override { return parsed_.head; }
   H1Body& body() noexcept override { return body_; }
@@ -52,6 +56,18 @@ class H1Exchange final : public Exchange {
   ParsedHead parsed_;
   H1Body body_;
   const bool counts_;  // it is about an upload, and not about the server
+  std::optional<ErrorCode> take_shares(const ClientKey& key, std::uint64_t most_requests,
+                                       std::uint64_t most_uploads);
+
+  struct Shares {
+    ClientShares::Share request;
+    ClientShares::Share upload;
+  };
+  bool brings_bytes() const noexcept {
+    return parsed_.chunked || parsed_.head.content_length.value_or(0) > 0;
+  }
+
+  std::unique_ptr<Shares> shares_;  // none where nothing is limited
   bool answered_ = false;
   H1Body::Rest rest_ = H1Body::Rest::none;
 };

@@ -1,5 +1,6 @@
 #include "server/h1_session.h"
 
+#include "protocol/forwarded.h"
 #include "server/http_syntax.h"
 #include "server/response_writer.h"
 
@@ -42,6 +43,22 @@ bool is_head_request(std::string_view data) {
   return data.starts_with("HEAD ");
 }
 
+// While it lives, others may have the place of a connection that has no request.
+class Waiting {
+ public:
+  Waiting(Loop& loop, LoopMember& member, Deadline::Point since) noexcept
+      : loop_(loop), member_(member) {
+    loop_.begin_waiting(member_, since);
+  }
+  ~Waiting() { loop_.end_waiting(member_); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Loop& loop_;
+  LoopMember& member_;
+};
+
 // A coroutine of its own: what it needs is not kept for every stalled upload.
 Awaitable<void> give_others_a_turn() { co_await asio::post(asio::use_awaitable); }
 
@@ -57,11 +74,13 @@ std::string what(std::exception_ptr thrown) {
 
 }  // namespace
 
-H1Session::H1Session(int fd, std::string peer, std::shared_ptr<Loop> loop,
+H1Session::H1Session(AcceptedSocket socket, std::shared_ptr<Loop> loop,
                      std::shared_ptr<Context> context)
-    : connection_(std::make_shared<Connection>(fd, std::move(peer), std::move(loop),
-                                               *context->options.live)),
+    : connection_(std::make_shared<Connection>(socket.fd, std::move(socket.peer), std::move(loop),
+                                               context->live())),
       context_(std::move(context)),
+      place_(std::move(socket.place)),
+      share_(std::move(socket.share)),
       number_(context_->connections.fetch_add(1, std::memory_order_relaxed)) {}
 
 H1Session::~H1Session() {
@@ -92,7 +111,7 @@ Awaitable<void> H1Session::run(std::unique_ptr<H1Session> session) {
     }
     try {
       goes_on = co_await session->read_request();
-      if (goes_on) co_await session->context_->router.route(*session->exchange_);
+      if (goes_on) co_await session->answer_request();
     } catch (...) {
       thrown = std::current_exception();
     }
@@ -124,6 +143,11 @@ void H1Session::hard_stop() {
   connection_->cut();
 }
 
+void H1Session::go_away() {
+  place_.leave();
+  connection_->cancel_wait(Connection::Purpose::request);
+}
+
 // ---- the head
 
 // False when the connection is over.
@@ -145,13 +169,15 @@ Awaitable<H1Session::Next> H1Session::read_head() {
       co_return *next;
     }
   }
+  const Waiting waiting(connection_->loop(), *this, since);
   for (;;) {
     if (connection_->loop().stopping()) co_return co_await turn_away();
+    if (place_.leaving()) co_return make_room(scanner);
     // An empty line that was forgiven is not the beginning of a request.
     const bool begun = input.size() > scanner.begin();
     const auto waited = co_await connection_->wait_readable(Connection::Purpose::request,
                                                             head_deadline(begun, since));
-    if (connection_->loop().stopping()) continue;
+    if (connection_->loop().stopping() || place_.leaving()) continue;
     if (waited != Connection::Waited::ready) co_return head_not_received(waited, begun);
     if (auto next = receive_head(scanner)) co_return *next;
     if (!begun) since = steady_clock::now();
@@ -161,7 +187,8 @@ Awaitable<H1Session::Next> H1Session::read_head() {
 Deadline H1Session::head_deadline(bool begun, Deadline::Point since) const {
   const auto& options = context_->options;
   const bool first = requests_ == 0;
-  const auto patience = begun || first ? options.header_timeout : options.idle_timeout;
+  const auto for_head = context_->live().header_timeout.load(std::memory_order_relaxed);
+  const auto patience = begun || first ? for_head : options.idle_timeout;
   return patience.count() == 0 ? Deadline::never() : Deadline::after(since, patience);
 }
 
@@ -170,6 +197,18 @@ H1Session::Next H1Session::head_not_received(Connection::Waited why, bool begun)
   if (why != Connection::Waited::timed_out) return Next::hang_up;
   // Not 408: clients of uploads try again after 5xx, and take every 4xx as the end.
   return reject(rejection_of(ErrorCode::read_timeout), connection_->input().text());
+}
+
+// Others need the place. A request that has come in this moment is answered all the same.
+H1Session::Next H1Session::make_room(HeadScanner& scanner) {
+  if (auto next = receive_head(scanner); next && *next != Next::hang_up) {
+    place_.stay();
+    return *next;
+  }
+  context_->metrics->connection_shed();
+  const auto& input = connection_->input();
+  if (input.size() <= scanner.begin()) return Next::hang_up;
+  return reject(rejection_of(ErrorCode::overloaded), input.text());
 }
 
 // The server is stopping. Whoever has just connected is about to send a request, and whoever has begun one
@@ -225,7 +264,10 @@ std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadS
   auto parsed = parse_head(head, context_->limits);
   if (!parsed) return reject(parsed.error(), head);
   ++requests_;
-  parsed->head.remote_address = connection_->peer();
+  if (context_->options.behind_proxy) {
+    parsed->head.remote_address = protocol::named_client(parsed->head.fields).value_or("");
+  }
+  if (parsed->head.remote_address.empty()) parsed->head.remote_address = connection_->peer();
   parsed->head.request_id = request_id(parsed->head);
   exchange_.emplace(*connection_, *context_, std::move(*parsed));
   return Next::request;
@@ -250,6 +292,13 @@ std::string H1Session::request_id(const RequestHead& head) {
 }
 
 // ---- the answer
+
+Awaitable<void> H1Session::answer_request() {
+  if (const auto refusal = exchange_->admit()) {
+    return context_->router.refuse(*exchange_, *refusal);
+  }
+  return context_->router.route(*exchange_);
+}
 
 // False when the connection is over.
 Awaitable<bool> H1Session::finish_request() {
@@ -279,7 +328,8 @@ Awaitable<void> H1Session::send_rejection() {
   const std::string_view body = sends_body(response, context) ? response.body : std::string_view();
   const bool sent = co_await connection_->send(out, body);
   report_rejection(sent ? body.size() : 0, sent ? Delivery::whole : Delivery::broken);
-  if (sent) co_await linger();
+  // Its place is wanted now.
+  if (sent && !place_.leaving()) co_await linger();
 }
 
 // Nobody knows what it wanted.

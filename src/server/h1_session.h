@@ -1,6 +1,7 @@
 // The life of one HTTP/1.1 connection: read a head, have it answered, deal with what is left, repeat.
 #pragma once
 
+#include "server/accepted_socket.h"
 #include "server/connection.h"
 #include "server/context.h"
 #include "server/h1_exchange.h"
@@ -16,8 +17,8 @@ namespace tus::server {
 
 class H1Session final : public LoopMember {
  public:
-  // Takes `fd` over, but not when it throws.
-  H1Session(int fd, std::string peer, std::shared_ptr<Loop> loop, std::shared_ptr<Context> context);
+  // Takes the descriptor over, but not when it throws.
+  H1Session(AcceptedSocket socket, std::shared_ptr<Loop> loop, std::shared_ptr<Context> context);
 
   ~H1Session() override;
 
@@ -27,15 +28,18 @@ class H1Session final : public LoopMember {
   void check_deadline(Deadline::Point now) override { connection_->check_deadline(now); }
   bool soft_stop() override;
   void hard_stop() override;
+  void go_away() override;
 
  private:
   enum class Next : std::uint8_t { request, hang_up, rejected };
 
   void register_here();
   Awaitable<bool> read_request();
+  Awaitable<void> answer_request();
   Awaitable<Next> read_head();
   Deadline head_deadline(bool begun, Deadline::Point since) const;
   Awaitable<Next> turn_away();
+  Next make_room(HeadScanner& scanner);
   Next head_not_received(Connection::Waited why, bool begun);
   std::optional<Next> receive_head(HeadScanner& scanner);
   std::optional<Next> scan_head(std::string_view data, HeadScanner& scanner);
@@ -52,6 +56,8 @@ class H1Session final : public LoopMember {
 
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Context> context_;
+  Admission::Place place_;
+  std::unique_ptr<ClientShares::Share> share_;
   std::uint64_t number_;
   std::uint64_t requests_ = 0;
   Rejection rejection_;

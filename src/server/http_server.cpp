@@ -12,7 +12,7 @@ class HttpServer::Impl {
        std::shared_ptr<BlockingPool> pool, std::shared_ptr<Logger> logger,
        std::shared_ptr<MetricsSink> metrics)
       : pool_(std::move(pool)),
-        server_(std::move(options), loops, std::move(logger), std::move(metrics)) {}
+        server_(std::move(options), loops, std::move(logger), std::move(metrics), pool_) {}
 
   server::Server& server() noexcept { return server_; }
 
@@ -30,9 +30,9 @@ HttpServer::HttpServer(HttpServerOptions options, std::vector<asio::any_io_execu
 HttpServer::~HttpServer() = default;
 
 void HttpServer::mount(std::string base_path, std::shared_ptr<Handler> handler) {
-  impl_->server().mount(std::move(base_path), [handler = std::move(handler)](Exchange& exchange) {
-    return handler->handle(exchange);
-  });
+  impl_->server().mount(
+      std::move(base_path), [handler](Exchange& exchange) { return handler->handle(exchange); },
+      [handler](Exchange& exchange, ErrorCode why) { return handler->refuse(exchange, why); });
 }
 
 void HttpServer::mount_plain(std::string path, PlainResponder responder) {

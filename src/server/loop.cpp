@@ -23,7 +23,34 @@ Loop::Loop(asio::any_io_executor executor)
 void Loop::add(LoopMember& member) { members_.push_back(member); }
 
 void Loop::remove(LoopMember& member) noexcept {
-  if (member.is_linked()) members_.erase(members_.iterator_to(member));
+  end_waiting(member);
+  using Hook = boost::intrusive::list_base_hook<>;
+  if (static_cast<Hook&>(member).is_linked()) members_.erase(members_.iterator_to(member));
+}
+
+void Loop::begin_waiting(LoopMember& member, Deadline::Point now) noexcept {
+  member.waiting_since_ = now;
+  waiting_.push_back(member);
+  note_longest_waiting();
+}
+
+void Loop::end_waiting(LoopMember& member) noexcept {
+  if (!static_cast<WaitingHook&>(member).is_linked()) return;
+  waiting_.erase(waiting_.iterator_to(member));
+  note_longest_waiting();
+}
+
+void Loop::note_longest_waiting() noexcept {
+  const auto since = waiting_.empty() ? Deadline::Point::max() : waiting_.front().waiting_since_;
+  waiting_since_.store(since.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+bool Loop::send_oldest_away() {
+  if (waiting_.empty()) return false;
+  auto& oldest = waiting_.front();
+  end_waiting(oldest);
+  oldest.go_away();
+  return true;
 }
 
 void Loop::expect_deadline(Deadline deadline) {

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <ctime>
 #include <memory>
@@ -18,9 +19,15 @@
 
 namespace tus::server {
 
+struct InWaiting;
+using WaitingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<InWaiting>>;
+
 // A connection as its loop sees it. All calls are made on the loop.
-class LoopMember : public boost::intrusive::list_base_hook<> {
+class LoopMember : public boost::intrusive::list_base_hook<>, public WaitingHook {
  public:
+  LoopMember() = default;
+  LoopMember(const LoopMember&) = delete;
+  LoopMember& operator=(const LoopMember&) = delete;
   virtual ~LoopMember() = default;
 
   virtual void check_deadline(Deadline::Point now) = 0;
@@ -29,6 +36,12 @@ class LoopMember : public boost::intrusive::list_base_hook<> {
   virtual bool soft_stop() = 0;
   // Cuts the connection.
   virtual void hard_stop() = 0;
+  // Others need its place, and it waits for a request, or for the rest of its head.
+  virtual void go_away() = 0;
+
+ private:
+  friend class Loop;
+  Deadline::Point waiting_since_{};
 };
 
 // Used on its executor only, but for executor() itself.
@@ -42,6 +55,17 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   void add(LoopMember& member);
   void remove(LoopMember& member) noexcept;
+
+  // A member that has no request now. It may be sent away, and is waiting no more then.
+  void begin_waiting(LoopMember& member, Deadline::Point now) noexcept;
+  void end_waiting(LoopMember& member) noexcept;
+  // False when nobody waits.
+  bool send_oldest_away();
+  // Point::max() when nobody waits. Any thread.
+  Deadline::Point longest_waiting_since() const noexcept {
+    return Deadline::Point(
+        Deadline::Point::duration(waiting_since_.load(std::memory_order_relaxed)));
+  }
 
   // Members that set a deadline say so here; they hear of it at most a tenth of a second late.
   void expect_deadline(Deadline deadline);
@@ -64,11 +88,18 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
  private:
   void arm();
+  void note_longest_waiting() noexcept;
   void check_deadlines();
 
   asio::any_io_executor executor_;
   asio::steady_timer timer_;
   boost::intrusive::list<LoopMember, boost::intrusive::constant_time_size<false>> members_;
+  // Who came first stands first.
+  boost::intrusive::list<LoopMember, boost::intrusive::base_hook<WaitingHook>,
+                         boost::intrusive::constant_time_size<false>>
+      waiting_;
+  std::atomic<Deadline::Point::rep> waiting_since_ =
+      Deadline::Point::max().time_since_epoch().count();
   Deadline::Point next_check_ = Deadline::Point::max();  // no member's deadline is sooner
   Deadline::Point armed_for_ = Deadline::Point::max();   // when the timer fires
   bool stopping_ = false;

@@ -12,11 +12,13 @@
 namespace tus::server {
 
 using RequestFunction = std::function<Awaitable<void>(Exchange&)>;
+// Answers with an error that the server has found.
+using RefusalFunction = std::function<Awaitable<void>(Exchange&, ErrorCode)>;
 
 class Router {
  public:
   // An exact path wins, then the longest base path; "/files/" also answers "/files".
-  void mount(std::string base_path, RequestFunction function);
+  void mount(std::string base_path, RequestFunction function, RefusalFunction refuse = {});
   void mount_plain(std::string path, PlainResponder responder);
   void mount_waiting(std::string path, WaitingResponder responder);
 
@@ -25,16 +27,21 @@ class Router {
 
   // The exchange must live until the returned coroutine has run.
   Awaitable<void> route(Exchange& exchange) const;
+  // The same, with an error instead of what was asked for.
+  Awaitable<void> refuse(Exchange& exchange, ErrorCode why) const;
 
  private:
   struct Mount {
     std::string base_path;
     RequestFunction function;
+    RefusalFunction refuse;  // none: a plain answer
   };
   struct PlainMount {
     std::string path;
     RequestFunction function;
   };
+
+  const Mount* find_mount(std::string_view path) const noexcept;
 
   std::vector<Mount> mounts_;  // longest first
   std::vector<PlainMount> plain_;

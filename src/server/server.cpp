@@ -20,17 +20,19 @@ std::function<void(std::exception_ptr)> log_failures(const std::shared_ptr<Conte
 }  // namespace
 
 Server::Server(HttpServerOptions options, const std::vector<asio::any_io_executor>& loops,
-               std::shared_ptr<Logger> logger, std::shared_ptr<MetricsSink> metrics)
-    : context_(
-          std::make_shared<Context>(std::move(options), std::move(logger), std::move(metrics))),
+               std::shared_ptr<Logger> logger, std::shared_ptr<MetricsSink> metrics,
+               std::shared_ptr<BlockingPool> pool)
+    : context_(std::make_shared<Context>(std::move(options), std::move(logger), std::move(metrics),
+                                         std::move(pool))),
       accepting_(log_failures(context_)),
       tasks_(log_failures(context_)) {
   if (loops.empty()) throw std::invalid_argument("an HTTP server needs an event loop");
   for (const auto& executor : loops) loops_.push_back(std::make_shared<Loop>(executor));
+  context_->admission->use(loops_);
 }
 
-void Server::mount(std::string base_path, RequestFunction function) {
-  context_->router.mount(std::move(base_path), std::move(function));
+void Server::mount(std::string base_path, RequestFunction function, RefusalFunction refuse) {
+  context_->router.mount(std::move(base_path), std::move(function), std::move(refuse));
 }
 
 void Server::mount_plain(std::string path, PlainResponder responder) {
@@ -52,8 +54,8 @@ void Server::start_probes() {
 
 void Server::listen(ListeningSocket socket) {
   start_probes();
-  auto accepted = [this](int fd, std::string peer, const std::shared_ptr<Loop>& loop) {
-    serve(fd, std::move(peer), loop);
+  auto accepted = [this](AcceptedSocket socket, const std::shared_ptr<Loop>& loop) {
+    serve(std::move(socket), loop);
   };
   auto listener =
       std::make_shared<Listener>(std::move(socket), loops_, context_, std::move(accepted));
@@ -61,8 +63,8 @@ void Server::listen(ListeningSocket socket) {
   accepting_.spawn(listener->executor(), Listener::run(listener));
 }
 
-void Server::serve(int fd, std::string peer, const std::shared_ptr<Loop>& loop) {
-  auto session = std::make_unique<H1Session>(fd, std::move(peer), loop, context_);
+void Server::serve(AcceptedSocket accepted, const std::shared_ptr<Loop>& loop) {
+  auto session = std::make_unique<H1Session>(std::move(accepted), loop, context_);
   try {
     // From here on the session closes the descriptor.
     tasks_.spawn(loop->executor(), H1Session::run(std::move(session)));

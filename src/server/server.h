@@ -20,10 +20,11 @@ namespace tus::server {
 class Server {
  public:
   Server(HttpServerOptions options, const std::vector<asio::any_io_executor>& loops,
-         std::shared_ptr<Logger> logger, std::shared_ptr<MetricsSink> metrics);
+         std::shared_ptr<Logger> logger, std::shared_ptr<MetricsSink> metrics,
+         std::shared_ptr<BlockingPool> pool = nullptr);
 
   // All mounts come before the first listen().
-  void mount(std::string base_path, RequestFunction function);
+  void mount(std::string base_path, RequestFunction function, RefusalFunction refuse = {});
   void mount_plain(std::string path, PlainResponder responder);
   void mount_waiting(std::string path, WaitingResponder responder);
   void listen(ListeningSocket socket);
@@ -35,7 +36,7 @@ class Server {
   std::size_t running() const noexcept { return tasks_.running(); }
 
  private:
-  void serve(int fd, std::string peer, const std::shared_ptr<Loop>& loop);
+  void serve(AcceptedSocket accepted, const std::shared_ptr<Loop>& loop);
   void start_probes();
   Awaitable<bool> all_quiet(Deadline deadline);
 

@@ -79,7 +79,8 @@ class Metrics(EndToEndTest):
                                       'tusd_errors_total{status="423",code="ERR_UPLOAD_INTERRUPTED"}': 1})
             self.assertEqual(seen["tusd_connections_open"], 1, "the one that asks")
             self.assertGreaterEqual(seen["tusd_connections_accepted_total"], 5)
-            self.assertEqual(seen["tusd_connections_refused_total"], 0)
+            for reason in ("descriptors", "connections", "address"):
+                self.assertEqual(seen[f'tusd_connections_refused_total{{reason="{reason}"}}'], 0)
 
             durations = {key: value for key, value in seen.items() if key.startswith("tusd_request_duration_seconds_count")}
             self.assertEqual(durations, {f'tusd_request_duration_seconds_count{{method="{method}",status="{status}"}}': count

@@ -150,8 +150,8 @@ TestServer::TestServer(Options options) : loops_(options.loops) {
   auto logger = options.logger ? options.logger : std::make_shared<NoLogger>();
   const boost::system::error_code shortage(EMFILE, boost::system::system_category());
   logger->log(LogLevel::debug, "TestServerStarts", {{"error", shortage.message()}});
-  server_ =
-      std::make_unique<server::Server>(options.http, loops_.executors(), logger, options.metrics);
+  server_ = std::make_unique<server::Server>(options.http, loops_.executors(), logger,
+                                             options.metrics, pool_);
   for (const char* path : {"/files/", "/pull/", "/early/", "/part/", "/full/", "/big/", "/throw/",
                            "/silent/", "/interim/", "/late/", "/content/"}) {
     server_->mount(path, [this](Exchange& exchange) { return handle(exchange); });

@@ -92,6 +92,7 @@ class TestServer {
     content_ = std::move(make);
   }
   server::Server& server() noexcept { return *server_; }
+  BlockingPool& pool() noexcept { return *pool_; }
 
   // Until all connections but `left` have ended; false after 10 seconds.
   bool wait_for_connections(std::size_t left);

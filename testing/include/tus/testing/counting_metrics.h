@@ -42,7 +42,9 @@ class CountingMetrics final : public MetricsSink {
     std::vector<std::string> terminated;
     int connections_opened = 0;
     int connections_closed = 0;
-    int connections_refused = 0;
+    std::vector<Refusal> connections_refused;
+    std::vector<Refusal> requests_refused;
+    int connections_shed = 0;
     int begun = 0;
     int ended = 0;
     std::vector<Request> requests;
@@ -88,8 +90,14 @@ class CountingMetrics final : public MetricsSink {
   void connection_closed() noexcept override {
     note([](Numbers& n) { ++n.connections_closed; });
   }
-  void connection_refused() noexcept override {
-    note([](Numbers& n) { ++n.connections_refused; });
+  void connection_refused(Refusal why) noexcept override {
+    note([&](Numbers& n) { n.connections_refused.push_back(why); });
+  }
+  void connection_shed() noexcept override {
+    note([](Numbers& n) { ++n.connections_shed; });
+  }
+  void request_refused(Refusal why) noexcept override {
+    note([&](Numbers& n) { n.requests_refused.push_back(why); });
   }
   void request_begun() noexcept override {
     note([](Numbers& n) { ++n.begun; });
