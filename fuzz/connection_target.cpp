@@ -80,7 +80,7 @@ Awaitable<void> keep(Awaitable<T> task, std::optional<T>& result) {
 class Server {
  public:
   Server()
-      : context_(std::make_shared<server::Context>(without_timeouts(), nullptr, nullptr)),
+      : context_(std::make_shared<server::Context>(without_timeouts(), nullptr, nullptr, nullptr)),
         loop_(std::make_shared<server::Loop>(io_.get_executor())),
         hooks_(std::make_shared<CountingHooks>()),
         store_(make_memory_store({.max_bytes = 10'000'000})),
@@ -105,8 +105,12 @@ class Server {
   }
 
   void accept(int fd) {
+    server::AcceptedSocket socket;
+    socket.fd = fd;
+    socket.peer = "127.0.0.1:1";
+    socket.place = context_->admission->take_place();
     spawn(server::H1Session::run(
-        std::make_unique<server::H1Session>(fd, "127.0.0.1:1", loop_, context_)));
+        std::make_unique<server::H1Session>(std::move(socket), loop_, context_)));
   }
 
   // All that can be done without anybody outside doing anything. Whether there was something to do.
