@@ -1,11 +1,11 @@
 // Files in the upload directory, which others may have written or damaged: reading them never fails in another way than
 // it says, and what was read survives being written.
 // [FUZZ-1] [FUZZ-2]
+#include "base/json_text.h"
 #include "fuzz/check.h"
 #include "fuzz/targets.h"
 #include "lockers/file/lock_text.h"
 #include "stores/file/info_file.h"
-#include "stores/file/json_text.h"
 #include "stores/file/layout.h"
 
 #include <algorithm>
@@ -83,15 +83,15 @@ void info_file(std::string_view input) {
 void json_text(std::string_view input) {
   const std::string text(input);
   std::string json;
-  file_store::append_json_string(json, text);
+  base::append_json_string(json, text);
   require(json.size() >= 2 && json.front() == '"' && json.back() == '"');
-  require(file_store::is_utf8(json) && has_no_controls(json));
-  if (file_store::is_utf8(text)) {
-    if (const auto bytes = file_store::bytes_of_text(text)) require(bytes->size() <= text.size());
+  require(base::is_utf8(json) && has_no_controls(json));
+  if (base::is_utf8(text)) {
+    if (const auto bytes = base::bytes_of_text(text)) require(bytes->size() <= text.size());
   }
   std::string bytes;
-  file_store::append_json_bytes(bytes, text);
-  require(file_store::is_utf8(bytes) && has_no_controls(bytes));
+  base::append_json_bytes(bytes, text);
+  require(base::is_utf8(bytes) && has_no_controls(bytes));
   // A record that holds these bytes gives them back.
   const auto id = *UploadId::parse("a");
   const auto file = file_store::parse_info(

@@ -1,6 +1,6 @@
 #include "stores/file/info_file.h"
 
-#include "stores/file/json_text.h"
+#include "base/json_text.h"
 
 #include <boost/json.hpp>
 
@@ -11,6 +11,12 @@
 namespace tus::file_store {
 
 namespace json = boost::json;
+
+using base::append_base64;
+using base::append_json_bytes;
+using base::append_json_string;
+using base::bytes_of_text;
+using base::is_utf8;
 
 namespace {
 

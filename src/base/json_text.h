@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace tus::file_store {
+namespace tus::base {
 
 bool is_utf8(std::string_view text) noexcept;
 
@@ -22,4 +22,4 @@ std::optional<std::string> bytes_of_text(std::string_view utf8);
 // RFC 4648 section 4.
 void append_base64(std::string& out, std::string_view bytes);
 
-}  // namespace tus::file_store
+}  // namespace tus::base

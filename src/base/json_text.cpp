@@ -1,10 +1,10 @@
-#include "stores/file/json_text.h"
+#include "base/json_text.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-namespace tus::file_store {
+namespace tus::base {
 
 namespace {
 
@@ -118,4 +118,4 @@ void append_base64(std::string& out, std::string_view bytes) {
   }
 }
 
-}  // namespace tus::file_store
+}  // namespace tus::base
