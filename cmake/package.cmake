@@ -25,8 +25,8 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-# useradd, where there is no systemd-sysusers.
-set(CPACK_DEBIAN_PACKAGE_DEPENDS passwd)
+# useradd, where there is no systemd-sysusers; whom to believe when a hook is called over HTTPS.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, ca-certificates")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "server for resumable uploads over HTTP")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "Clients of the protocol tus 1.0 upload files in pieces, and go on where they
 were after a lost connection, a restart or a crash of either side. Uploads
