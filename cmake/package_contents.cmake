@@ -29,7 +29,7 @@ put("${deploy}/debian/tusd.sysusers" "${root}/usr/lib/sysusers.d" tusd.conf)
 put("${deploy}/debian/tusd.toml" "${root}/etc/tusd" tusd.toml)
 put("${deploy}/debian/copyright" "${docs}" copyright)
 put("${deploy}/debian/lintian-overrides" "${root}/usr/share/lintian/overrides" tusd)
-foreach(document IN ITEMS operations proxies browser configuration migrating-from-tusd monitoring security)
+foreach(document IN ITEMS operations proxies browser configuration migrating-from-tusd monitoring hooks security)
   put("${CPACK_TUS_SOURCE}/docs/${document}.md" "${docs}" "${document}.md")
 endforeach()
 

@@ -54,6 +54,7 @@ enum class ErrorCode : std::uint8_t {
   upload_rejected,
   upload_stopped,
   termination_rejected,
+  access_rejected,  // ours: a hook does not allow it
   upload_interrupted,
   // the connection
   unexpected_eof,

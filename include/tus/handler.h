@@ -53,6 +53,11 @@ struct HandlerOptions {
   bool remove_left_overs = true;
   EvictOrder evict = EvictOrder::none;
   bool evict_finished = false;  // finished uploads, too
+  // How often post_receive is told while bytes of an upload come.
+  std::chrono::milliseconds progress_interval{1'000};
+  // How long a permission of pre_access counts for the same upload and a request that says the same of who
+  // asks. 0: every request is asked for.
+  std::chrono::milliseconds access_cache{0};
   bool allow_download = true;
   bool allow_termination = true;
   bool allow_termination_of_finished = true;

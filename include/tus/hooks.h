@@ -6,7 +6,10 @@
 #include <tus/exchange.h>
 #include <tus/upload_info.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -20,14 +23,17 @@ enum class HookEvent : std::uint8_t {
   post_finish,
   pre_terminate,  // asked: may refuse
   post_terminate,
+  pre_access,  // asked: may refuse; who may resume, read or remove an upload, or make it a part of another
 };
+inline constexpr std::size_t hook_event_count = 8;
 
 struct HookMessage {
   HookMessage() = default;
 
   HookEvent event = HookEvent::post_create;
   UploadInfo upload;
-  // The request that caused it; empty method when none did (a finish that goes on after a restart).
+  // The request that caused it, with the method after X-HTTP-Method-Override; empty method when none did (a
+  // finish that goes on after a restart).
   RequestHead request;
 };
 
@@ -35,7 +41,7 @@ struct HookMessage {
 struct HookReply {
   HookReply() = default;
 
-  bool reject = false;  // pre_create, pre_terminate
+  bool reject = false;  // pre_create, pre_terminate, pre_access
   // Merged into ours: a status of 0 and an empty body keep ours, fields are added or replaced.
   std::optional<Response> response;
   std::optional<std::string> id;                              // pre_create; validated by the caller
@@ -67,6 +73,15 @@ class TUS_EXPORT Hooks {
   virtual Awaitable<Result<HookTicket>> promise(HookMessage message, Deadline deadline) = 0;
   virtual void happened(HookTicket ticket) noexcept = 0;
   virtual void withdraw(HookTicket ticket) noexcept = 0;
+
+  // post_receive: how far a running upload is. Never lost sleep over: only the newest of an upload counts, and
+  // it may be dropped. `stop` may be called once, on any thread, also when the upload is long over: the
+  // upload is then ended and removed, and its request is answered with the response merged into ours.
+  using StopUpload = std::function<void(std::optional<Response> response)>;
+  virtual void progressed(HookMessage message, StopUpload stop) noexcept {
+    (void)message;
+    (void)stop;
+  }
 };
 
 TUS_NAMESPACE_END

@@ -1,6 +1,8 @@
 // Everything an operator can say, as values.
 #pragma once
 
+#include "app/hook_config.h"
+
 #include <tus/file_store.h>
 #include <tus/handler.h>
 #include <tus/http_server.h>
@@ -51,6 +53,8 @@ struct Config {
   bool disable_termination = false;
   bool disable_termination_finished = false;
 
+  HookConfig hooks;
+
   bool disable_cors = false;
   std::string cors_allow_origin = ".*";  // a regular expression
   bool cors_allow_credentials = false;
@@ -87,6 +91,8 @@ struct Config {
   std::string generate;  // what to print instead of serving: "man", "bash", ...
   bool check_config = false;
   bool sweep = false;
+  bool list_dead_hooks = false;
+  bool replay_hooks = false;
   bool show_version = false;
   bool show_help = false;
 

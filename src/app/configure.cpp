@@ -70,6 +70,9 @@ std::optional<std::string> find_contradiction(const Config& config) {
   if (config.sweep && config.expire_after.count() == 0) {
     return "-sweep: say with -expire-after how old uploads have to be to go";
   }
+  if ((config.list_dead_hooks || config.replay_hooks) && config.store == StoreKind::memory) {
+    return "-dead-hooks and -replay-hooks: what is kept in memory does not outlive its server";
+  }
   if (config.unix_sock.size() >= sizeof(sockaddr_un::sun_path)) {
     return "-unix-sock: the path " + config.unix_sock + " is too long for a socket";
   }
@@ -120,12 +123,19 @@ std::expected<Config, std::string> configure(std::span<const std::string_view> a
   config.warnings = std::move(variables->warnings);
   if (auto applied = apply_settings(all, config); !applied) return std::unexpected(applied.error());
   if (auto wrong = find_contradiction(config)) return std::unexpected(std::move(*wrong));
+  if (!config.hooks.directory.empty() && !config.hooks.url.empty()) {
+    config.warnings.emplace_back("-hooks-dir and -hooks-http: only the programs are called");
+  }
   return config;
 }
 
 std::optional<std::string> find_obstacle(const Config& config) {
   if (config.store == StoreKind::file) {
     if (auto wrong = cannot_write_to(config.files.directory)) return "-upload-dir: " + *wrong;
+  }
+  std::error_code unreadable;
+  if (!config.hooks.directory.empty() && !fs::is_directory(config.hooks.directory, unreadable)) {
+    return "-hooks-dir: there is no directory " + config.hooks.directory;
   }
   if (!config.unix_sock.empty()) {
     const auto folder = fs::absolute(config.unix_sock).parent_path();

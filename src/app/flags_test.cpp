@@ -196,9 +196,9 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
   EXPECT_EQ(complaint({"-hooks-plugin=x"}),
             "flag -hooks-plugin: this build of tusd cannot load Go plugins, and none will");
   for (const Args& args :
-       {Args{"-hooks-grpc=h"}, Args{"-hooks-dir", "h"}, Args{"-tls-certificate=x"},
-        Args{"-azure-storage=c"}, Args{"-gcs-bucket=b"}, Args{"-hooks-http-retry", "4"},
-        Args{"-tls-mode=tls13"}, Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
+       {Args{"-hooks-grpc=h"}, Args{"-tls-certificate=x"}, Args{"-azure-storage=c"},
+        Args{"-gcs-bucket=b"}, Args{"-hooks-grpc-retry", "4"}, Args{"-tls-mode=tls13"},
+        Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
     EXPECT_NE(complaint(args).find("this build of tusd cannot "), std::string::npos) << args[0];
   }
 }

@@ -1,4 +1,5 @@
 #include "app/configure.h"
+#include "app/dead_hooks.h"
 #include "app/flag_docs.h"
 #include "app/process.h"
 #include "app/sweep.h"
@@ -60,6 +61,8 @@ int run(const Texts& args, tus::app::StopSignals& signals, tus::app::Program pro
   }
   if (config->check_config) return check(*config);
   raise_descriptor_limit();
+  if (config->list_dead_hooks) return tus::app::list_dead_hooks(*config);
+  if (config->replay_hooks) return tus::app::replay_dead_hooks(*config);
   if (config->sweep) return tus::app::sweep_once(*config, signals);
   return process.run(*config);
 }

@@ -57,11 +57,6 @@ constexpr Flag pprof(FlagKind kind, std::string_view name, std::string_view valu
   return flag;
 }
 
-constexpr Flag secret(Flag flag) {
-  flag.secrecy = FlagSecrecy::secret;
-  return flag;
-}
-
 constexpr Flag for_good(Flag flag) {
   flag.support = never;
   return flag;
@@ -71,9 +66,6 @@ constexpr std::string_view no_tls = "serve HTTPS; put a proxy in front for that"
 constexpr std::string_view no_s3 = "store uploads in S3";
 constexpr std::string_view no_gcs = "store uploads in Google Cloud Storage";
 constexpr std::string_view no_azure = "store uploads in Azure Blob Storage";
-constexpr std::string_view no_hooks = "call hooks";
-constexpr std::string_view no_file_hooks = "run programs as hooks";
-constexpr std::string_view no_http_hooks = "call hooks over HTTP";
 constexpr std::string_view no_grpc_hooks = "call hooks over gRPC";
 
 constexpr std::array rows{
@@ -113,28 +105,6 @@ constexpr std::array rows{
          "tier of new blobs: archive, cool, hot or nothing"),
     text(azure, "azure-object-prefix", "PREFIX", no_azure, "what the names of objects begin with"),
     text(azure, "azure-endpoint", "URL", no_azure, "endpoint of the service"),
-
-    detail(hooks, FlagKind::text, "hooks-enabled-events", "LIST",
-           "pre-create,post-create,post-receive,post-terminate,post-finish", no_hooks,
-           "events for which hooks are called"),
-    detail(hooks, FlagKind::duration, "progress-hooks-interval", "DURATION", "1s", no_hooks,
-           "how often post-receive is sent for a running upload"),
-    on_off(hooks, "hooks-confine-paths", no_hooks,
-           "refuse storage paths of hooks that lead out of the upload directory"),
-
-    text(file_hooks, "hooks-dir", "DIR", no_file_hooks, "directory with the hook programs"),
-
-    secret(text(http_hooks, "hooks-http", "URL", no_http_hooks, "where events are sent to")),
-    text(http_hooks, "hooks-http-forward-headers", "LIST", no_http_hooks,
-         "request headers that are passed on"),
-    detail(http_hooks, FlagKind::number, "hooks-http-retry", "N", "3", no_http_hooks,
-           "attempts to deliver an event"),
-    detail(http_hooks, FlagKind::duration, "hooks-http-backoff", "DURATION", "1s", no_http_hooks,
-           "wait between two attempts; a bare number means seconds"),
-    detail(http_hooks, FlagKind::duration, "hooks-http-timeout", "DURATION", "15s", no_http_hooks,
-           "time for all attempts together"),
-    detail(http_hooks, FlagKind::number, "hooks-http-size-limit", "BYTES", "5120", no_http_hooks,
-           "largest reply that is read"),
 
     text(grpc_hooks, "hooks-grpc", "ADDRESS", no_grpc_hooks, "where events are sent to"),
     detail(grpc_hooks, FlagKind::number, "hooks-grpc-retry", "N", "3", no_grpc_hooks,

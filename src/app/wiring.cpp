@@ -2,6 +2,7 @@
 
 #include "app/connection_limit.h"
 #include "app/greeting.h"
+#include "app/hooks.h"
 #include "app/origin_pattern.h"
 #include "app/stderr_logger.h"
 #include "metrics/prometheus_metrics.h"
@@ -106,6 +107,8 @@ HandlerOptions handler_options(const Config& config, const Server& server) {
   options.evict_finished = config.evict_finished;
   options.concatenation = !config.disable_concatenation;
   options.remove_joined_parts = config.concat_remove_parts;
+  options.progress_interval = config.hooks.progress_interval;
+  options.access_cache = config.hooks.access_cache;
   return options;
 }
 
@@ -150,6 +153,7 @@ Awaitable<void> stop_all(Server& server, StopPlan plan) {
   // Clients may have taken all of the time that the stop has. What has to be made safe gets its own.
   const auto to_save = Deadline::after(std::chrono::steady_clock::now(), plan.time_to_save);
   co_await server.handler->close(to_save);
+  if (server.hooks) co_await server.hooks->close(to_save);
   co_await server.monitoring->close(to_save);
   co_await server.store->close(to_save);
   if (plan.store_is_free) plan.store_is_free();
@@ -179,6 +183,12 @@ std::expected<Server, std::string> make_server(const Config& config) {
   parts.clock = clock;
   parts.logger = server.logger;
   parts.metrics = metrics;
+  if (config.hooks.wanted()) {
+    auto hooks = make_hooks(config, server, clock, metrics);
+    if (!hooks) return std::unexpected(std::move(hooks.error()));
+    server.hooks = std::move(*hooks);
+    parts.hooks = server.hooks;
+  }
   const auto executors = server.loops->executors();
   server.handler =
       std::make_shared<Handler>(handler_options(config, server), std::move(parts), executors[0]);
@@ -208,6 +218,7 @@ std::optional<std::string> open_for_clients(Server& server, const Listeners& lis
       return listening.error().detail();
     }
   }
+  if (server.hooks) server.hooks->recover();
   server.handler->recover();
   return std::nullopt;
 }

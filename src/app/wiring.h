@@ -5,6 +5,7 @@
 #include "app/leveled_logger.h"
 #include "app/listeners.h"
 #include "app/monitoring.h"
+#include "hooks/common/engine.h"
 
 #include <tus/handler.h>
 #include <tus/http_server.h>
@@ -31,6 +32,7 @@ struct Server {
   std::shared_ptr<Store> store;
   std::unique_ptr<EventLoops> loops;
   std::unique_ptr<Monitoring> monitoring;
+  std::shared_ptr<hooks::Engine> hooks;  // none when nobody wants to be told anything
   std::shared_ptr<Handler> handler;
   std::unique_ptr<HttpServer> http;
 };

@@ -56,6 +56,8 @@ TEST(error, codes_and_sentences_are_those_of_tusd) {
        "400 ERR_INVALID_UPLOAD_LENGTH_DEFER: invalid Upload-Defer-Length header"},
       {upload_stopped, "400 ERR_UPLOAD_STOPPED: upload has been stopped by server"},
       {upload_rejected, "400 ERR_UPLOAD_REJECTED: upload creation has been rejected by server"},
+      {access_rejected,
+       "403 ERR_ACCESS_REJECTED: access to the upload has been rejected by server"},
       {termination_rejected,
        "400 ERR_UPLOAD_TERMINATION_REJECTED: upload termination has been rejected by server"},
       {upload_interrupted,

@@ -101,8 +101,10 @@ Awaitable<AppendOutcome> UploadService::stage_body(HeldUpload& held, Request req
     co_return nothing;
   }
   std::optional<LimitedSource> limited;
-  if (allowance && !request.head.content_length) limited.emplace(request.body, *allowance);
-  HashingSource source(limited ? static_cast<BodySource&>(*limited) : request.body, observer);
+  held.progress = watch_progress(context_, held.upload->info(), request.head, request.body);
+  BodySource& body = held.progress ? static_cast<BodySource&>(*held.progress) : request.body;
+  if (allowance && !request.head.content_length) limited.emplace(body, *allowance);
+  HashingSource source(limited ? static_cast<BodySource&>(*limited) : body, observer);
   const Receiving receiving(held.keeper, request.body);
   co_return co_await held.upload->append(*held.lease, source, at, Deadline::never());
 }

@@ -5,6 +5,7 @@
 #include "async/task_group.h"
 #include "core/hook_calls.h"
 #include "core/lease_keeper.h"
+#include "core/progress.h"
 #include "core/whole_digests.h"
 
 #include <tus/handler.h>
@@ -28,6 +29,8 @@ struct HeldUpload {
   std::unique_ptr<Upload> upload;
   // By the call that opened it. Not in place: coroutines that wait for a stalled client keep several of these.
   std::unique_ptr<AppendOutcome> appended;
+  std::unique_ptr<ProgressSource>
+      progress;  // of the body that is being received, if hooks want to know
 };
 
 // One job per upload: join its parts, if it has any; make the bytes safe, ask pre-finish, record it as finished. A job that fails is

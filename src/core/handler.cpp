@@ -1,3 +1,4 @@
+#include "core/access.h"
 #include "core/reads.h"
 #include "core/request_log.h"
 #include "core/upload_service.h"
@@ -88,6 +89,7 @@ class Handler::Impl {
         parts_(completed(std::move(parts))),
         protocol_(protocol_options(options_, *parts_.store)),
         cors_(options_.cors),
+        access_(options_, parts_),
         service_(options_, parts_, std::move(background)) {}
 
   Awaitable<void> handle(Exchange& exchange);
@@ -101,6 +103,8 @@ class Handler::Impl {
   // Coroutines of their own: what they need is not kept for every upload that is stalled in carry_out().
   Awaitable<void> refuse(Response refusal, Exchange& exchange) const;
   Awaitable<void> tell(const Command& command, const Outcome& outcome, Exchange& exchange) const;
+  // False: it was refused, and answered.
+  Awaitable<bool> may(const Command& command, Exchange& exchange);
   // Commands whose answer is an upload's content.
   Awaitable<void> handle_read(const Command& command, Exchange& exchange);
   std::expected<Command, Response> plan(const RequestHead& head) const;
@@ -117,6 +121,7 @@ class Handler::Impl {
   HandlerParts parts_;
   protocol::TusV1 protocol_;
   protocol::Cors cors_;
+  core::Access access_;
   core::UploadService service_;
 };
 
@@ -129,6 +134,7 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   if (auto* describe = std::get_if<DescribeCommand>(&*planned)) {
     describe->max_size = options_.live->max_size;
   }
+  if (access_.is_asked() && !co_await may(*planned, exchange)) co_return;
   if (std::holds_alternative<ReadCommand>(*planned)) {
     co_return co_await handle_read(*planned, exchange);
   }
@@ -140,6 +146,19 @@ Awaitable<void> Handler::Impl::handle(Exchange& exchange) {
   }
   if (outcome.error) remember_departed(id_of(*planned, outcome), *outcome.error);
   co_await tell(*planned, outcome, exchange);
+}
+
+Awaitable<bool> Handler::Impl::may(const Command& command, Exchange& exchange) {
+  std::optional<Outcome> refusal;
+  try {
+    refusal = co_await access_.refusal(command, exchange.head());
+  } catch (const std::exception& error) {
+    refusal = Outcome(Error(ErrorCode::internal, error.what()));
+  }
+  if (!refusal) co_return true;
+  if (refusal->error) remember_departed(id_of(command, *refusal), *refusal->error);
+  co_await tell(command, *refusal, exchange);
+  co_return false;
 }
 
 Awaitable<void> Handler::Impl::refuse(Exchange& exchange, ErrorCode why) const {

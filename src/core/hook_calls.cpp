@@ -1,18 +1,21 @@
 #include "core/hook_calls.h"
 
+#include "protocol/tus_v1.h"
+
 #include <utility>
 
 namespace tus::core {
-
-namespace {
 
 HookMessage make_message(HookEvent event, const UploadInfo& upload, const RequestHead& cause) {
   HookMessage message;
   message.event = event;
   message.upload = upload;
   message.request = cause;
+  if (!cause.method.empty()) message.request.method = protocol::effective_method(cause);
   return message;
 }
+
+namespace {
 
 Deadline hook_deadline(HookContext context) {
   return Deadline::after(context.parts.clock->now(), context.options.store_timeout);

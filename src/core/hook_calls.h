@@ -14,6 +14,8 @@ struct HookContext {
   const HandlerOptions& options;
 };
 
+HookMessage make_message(HookEvent event, const UploadInfo& upload, const RequestHead& cause);
+
 Awaitable<Result<HookReply>> ask_hook(HookContext context, HookEvent event,
                                       const UploadInfo& upload, const RequestHead& cause);
 

@@ -214,6 +214,9 @@ class RecordingHooks final : public Hooks {
     return Result<HookReply>(HookReply());
   };
   bool promise_fails = false;
+  std::vector<std::uint64_t> progress;  // offsets
+  StopUpload stop;                      // the newest
+  RequestHead last_request;
 
   bool wants(HookEvent event) const noexcept override {
     for (auto w : wanted) {
@@ -223,6 +226,7 @@ class RecordingHooks final : public Hooks {
   }
   Awaitable<Result<HookReply>> ask(HookMessage message, Deadline) override {
     heard.push_back("ask " + name(message.event));
+    last_request = message.request;
     co_return answer(message);
   }
   Awaitable<Result<HookTicket>> promise(HookMessage message, Deadline) override {
@@ -238,12 +242,16 @@ class RecordingHooks final : public Hooks {
   void withdraw(HookTicket ticket) noexcept override {
     heard.push_back("withdraw " + ticket.value);
   }
+  void progressed(HookMessage message, StopUpload stop_upload) noexcept override {
+    progress.push_back(message.upload.offset);
+    stop = std::move(stop_upload);
+  }
 
  private:
   static std::string name(HookEvent event) {
-    static const char* const names[] = {"pre-create",    "post-create", "post-receive",
-                                        "pre-finish",    "post-finish", "pre-terminate",
-                                        "post-terminate"};
+    static const char* const names[] = {"pre-create",     "post-create", "post-receive",
+                                        "pre-finish",     "post-finish", "pre-terminate",
+                                        "post-terminate", "pre-access"};
     return names[static_cast<int>(event)];
   }
 };

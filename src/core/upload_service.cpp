@@ -75,38 +75,6 @@ Deadline UploadService::store_deadline() const {
 
 // ---- create
 
-Awaitable<Result<UploadDraft>> UploadService::draft_upload(
-    CreateCommand& command, const RequestHead& head, std::shared_ptr<Response>& hook_response) {
-  UploadDraft draft;
-  draft.length = command.length;
-  draft.raw_metadata = std::move(command.raw_metadata);
-  draft.metadata = std::move(command.metadata);
-  draft.raw_concat = std::move(command.raw_concat);
-  draft.is_partial = command.is_partial;
-  for (const auto& part : command.parts) draft.partial_uploads.push_back(part.str());
-  draft.finish = needs_finish() ? FinishState::pending : FinishState::derived;
-  if (!parts_.hooks->wants(HookEvent::pre_create)) co_return draft;
-
-  UploadInfo proposed;
-  proposed.length = draft.length;
-  proposed.raw_metadata = draft.raw_metadata;
-  proposed.metadata = draft.metadata;
-  proposed.is_partial = draft.is_partial;
-  proposed.is_final = !draft.partial_uploads.empty();
-  auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
-  if (!reply) co_return fail(std::move(reply.error()));
-  hook_response = shared(std::move(reply->response));
-  if (reply->reject) co_return fail(ErrorCode::upload_rejected);
-  if (reply->id) {
-    auto id = UploadId::parse(*reply->id);
-    if (!id) co_return fail(ErrorCode::internal, "pre-create chose an invalid id: " + *reply->id);
-    draft.id = std::move(*id);
-  }
-  if (reply->metadata) draft.metadata = std::move(*reply->metadata);
-  if (reply->storage) draft.storage = std::move(*reply->storage);
-  co_return draft;
-}
-
 Awaitable<Outcome> UploadService::create(CreateCommand command, Request request) {
   if (!command.parts.empty()) co_return co_await create_final(std::move(command), request);
   protocol::LengthQuestion question;
@@ -154,6 +122,7 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
     if (!first->empty()) {
       log_chunk_start(parts_, held->upload->info(), request.head, 0);
       log_chunk_end(parts_, held->upload->info(), request.head, first->size());
+      tell_progress(context_, held->upload->info(), request.head);
     }
     if (held->upload->info().has_all_bytes()) {
       outcome = co_await complete(std::move(*held), request.head);
@@ -220,7 +189,8 @@ Awaitable<Outcome> UploadService::append(const AppendCommand& command, Request r
   const ChecksumDemand* demand = is_unchecked ? &*command.checksum : nullptr;
   std::optional<EarlyAppend> early;
   // The digest has to be found before bytes are taken.
-  if (demand == nullptr && !digests_.on() && request.head.content_length &&
+  const bool is_watched = digests_.on() || parts_.hooks->wants(HookEvent::post_receive);
+  if (demand == nullptr && !is_watched && request.head.content_length &&
       !request.body.buffered().empty()) {
     early.emplace(request.body, plain_append_check(command, request.head));
   }
@@ -336,6 +306,14 @@ Awaitable<Outcome> UploadService::receive(HeldUpload held, Request request,
 Awaitable<Outcome> UploadService::received(HeldUpload held, Request request, AppendOutcome moved,
                                            ErrorCode excess) {
   auto ended = std::move(moved.error);
+  if (held.progress) {
+    held.progress->end(held.upload->info().offset);
+    const bool is_complete = held.upload->info().has_all_bytes() && !ended;
+    if (!is_complete && held.progress->stop().is_requested()) {
+      co_return co_await stop_upload(std::move(held), request);
+    }
+    held.progress.reset();
+  }
   if (moved.body == BodyState::interrupted && !ended) parts_.metrics->upload_taken_over();
   // However the body ended: nobody may come back to ask for the finish.
   if (held.upload->info().has_all_bytes() && !ended) {
@@ -351,8 +329,10 @@ Awaitable<AppendOutcome> UploadService::move_body(HeldUpload& held, Request requ
                                                   std::optional<std::uint64_t> allowance) {
   std::optional<LimitedSource> limited;
   // A known length was checked against the allowance already.
-  if (allowance && !request.head.content_length) limited.emplace(request.body, *allowance);
-  BodySource& source = limited ? static_cast<BodySource&>(*limited) : request.body;
+  held.progress = watch_progress(context_, held.upload->info(), request.head, request.body);
+  BodySource& body = held.progress ? static_cast<BodySource&>(*held.progress) : request.body;
+  if (allowance && !request.head.content_length) limited.emplace(body, *allowance);
+  BodySource& source = limited ? static_cast<BodySource&>(*limited) : body;
   const Receiving receiving(held.keeper, request.body);
   const AppendRequest at(held.upload->info().offset);
   co_return co_await digests_.append(*held.upload, *held.lease, source, at);

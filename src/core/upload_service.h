@@ -58,8 +58,6 @@ class UploadService {
   Awaitable<void> close(Deadline deadline);
 
  private:
-  Awaitable<Result<UploadDraft>> draft_upload(CreateCommand& command, const RequestHead& head,
-                                              std::shared_ptr<Response>& hook_response);
   // `first`: the whole body, when it is here already.
   Awaitable<Result<HeldUpload>> create_held(UploadDraft draft, Request request,
                                             std::optional<std::span<const std::byte>> first);
@@ -103,6 +101,12 @@ class UploadService {
   Awaitable<void> recover();
   Awaitable<void> try_left_over(UploadId id);
   Awaitable<void> finish_left_over(UploadId id);
+
+  // In service_hooks.cpp.
+  Awaitable<Result<UploadDraft>> draft_upload(CreateCommand& command, const RequestHead& head,
+                                              std::shared_ptr<Response>& hook_response);
+  // A hook wants it gone.
+  Awaitable<Outcome> stop_upload(HeldUpload held, Request request);
 
   // In service_joins.cpp.
   enum class JoinAfter : std::uint8_t { part, restart };  // what makes it be tried

@@ -35,9 +35,9 @@ inline constexpr std::size_t tusd_methods = 6;
 std::size_t index_of_method(std::string_view method) noexcept;
 
 // As in the messages of hooks.
-inline constexpr std::array<std::string_view, 7> hook_types{
-    "pre-create",  "post-create",   "post-receive",  "pre-finish",
-    "post-finish", "pre-terminate", "post-terminate"};
+inline constexpr std::array<std::string_view, hook_event_count> hook_types{
+    "pre-create",  "post-create",   "post-receive",   "pre-finish",
+    "post-finish", "pre-terminate", "post-terminate", "pre-access"};
 
 // How long requests took, by method and status. A pair is made when it comes for the first time.
 class RequestDurations {

@@ -1,0 +1,422 @@
+#include "hooks/common/deliveries.h"
+
+#include "base/digits.h"
+#include "hooks/common/events.h"
+#include "hooks/common/message.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace tus::hooks {
+
+namespace {
+
+constexpr std::chrono::milliseconds longest_delay{300'000};
+constexpr std::chrono::milliseconds somebody_elses_turn{200};
+constexpr std::size_t most_kept_bytes = std::size_t{16} << 20;
+
+// What it takes to find a record again. The line comes first, a number without fixed width.
+HookTicket ticket_of(const OutboxEntry& entry) {
+  HookTicket ticket;
+  ticket.value = std::to_string(entry.line) + ' ' + entry.name;
+  return ticket;
+}
+
+struct Found {
+  std::uint64_t line = 0;
+  std::string_view name;
+};
+
+Found found_by(const HookTicket& ticket) {
+  const auto space = ticket.value.find(' ');
+  return {std::stoull(ticket.value.substr(0, space)),
+          std::string_view(ticket.value).substr(space + 1)};
+}
+
+// What is spawned on the thread of its executor begins at once, within its caller, who may hold a lock.
+Awaitable<void> out_of_the_caller() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+std::size_t bytes_of(const Item& item) { return item.envelope ? item.envelope->body.size() : 0; }
+
+}  // namespace
+
+Deliveries::Deliveries(DeliveryOptions options, DeliveryParts parts)
+    : options_(std::move(options)), parts_(std::move(parts)), group_([this](std::exception_ptr) {
+        parts_.logger.log(LogLevel::error, "HookDeliveryThrew", {});
+      }) {}
+
+Deliveries::~Deliveries() = default;
+
+void Deliveries::start() {
+  group_.spawn(parts_.executor, keep_time());
+  group_.spawn(parts_.executor, look_around());
+}
+
+Awaitable<void> Deliveries::close(Deadline deadline) {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+    timer_woken_->set();
+    note_idle();
+  }
+  stopping_.set();
+  co_await idle_.wait(deadline);
+  if (co_await group_.close(deadline)) co_return;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  co_await parts_.transport.close(deadline);
+  co_await group_.close(Deadline::never());
+}
+
+void Deliveries::note_idle() {
+  if (closing_ && running_ == 0 && ready_.empty()) idle_.set();
+}
+
+// ---- what the service says
+
+Awaitable<Result<HookTicket>> Deliveries::promise(Envelope envelope) {
+  auto copy = envelope;
+  auto entry = co_await parts_.outbox.put(std::move(envelope));
+  if (!entry) co_return fail(std::move(entry.error()));
+  auto ticket = ticket_of(*entry);
+  std::lock_guard lock(mutex_);
+  if (overflowed_ || records_ >= options_.most_in_memory) {
+    overflowed_ = true;
+    ++unmarked_;
+    co_return ticket;
+  }
+  Item item;
+  item.envelope = kept(std::move(copy));
+  item.entry = *std::move(entry);
+  lines_[item.entry.line].items.push_back(std::move(item));
+  ++records_;
+  co_return ticket;
+}
+
+// Messages are small and mostly delivered at once; a long line of them is read from the outbox.
+std::shared_ptr<const Envelope> Deliveries::kept(Envelope envelope) {
+  if (kept_bytes_ + envelope.body.size() > most_kept_bytes) return nullptr;
+  kept_bytes_ += envelope.body.size();
+  return std::make_shared<const Envelope>(std::move(envelope));
+}
+
+void Deliveries::happened(const HookTicket& ticket) noexcept {
+  try {
+    const auto [key, name] = found_by(ticket);
+    std::lock_guard lock(mutex_);
+    const auto line = lines_.find(key);
+    auto* item = line == lines_.end() ? nullptr : line->second.find(name);
+    if (item != nullptr) {
+      item->entry.has_happened = true;
+      pump(key);
+      return;
+    }
+    OutboxEntry entry;
+    entry.name = name;
+    entry.line = key;
+    group_.spawn(parts_.executor, mark(std::move(entry)));
+  } catch (const std::exception&) {
+    // The record stays, and the next process asks the store whether it has happened.
+    parts_.logger.log(LogLevel::error, "HookDeliveryDelayed", {});
+  }
+}
+
+void Deliveries::withdraw(const HookTicket& ticket) noexcept {
+  try {
+    const auto [key, name] = found_by(ticket);
+    OutboxEntry entry;
+    entry.name = name;
+    entry.line = key;
+    std::lock_guard lock(mutex_);
+    if (!take_out(key, name)) --unmarked_;
+    group_.spawn(parts_.executor, drop_later(std::move(entry)));
+  } catch (const std::exception&) {
+    parts_.logger.log(LogLevel::error, "HookDeliveryDelayed", {});
+  }
+}
+
+bool Deliveries::take_out(std::uint64_t key, std::string_view name) {
+  const auto line = lines_.find(key);
+  if (line == lines_.end()) return false;
+  auto& items = line->second.items;
+  const auto item =
+      std::ranges::find_if(items, [&](const Item& i) { return i.entry.name == name; });
+  if (item == items.end()) return false;
+  kept_bytes_ -= bytes_of(*item);
+  items.erase(item);
+  --records_;
+  pump(key);
+  forget_if_empty(key);
+  return true;
+}
+
+void Deliveries::progressed(Envelope envelope, Hooks::StopUpload stop) noexcept {
+  try {
+    Item item;
+    item.entry.line = line_of(envelope.upload_id);
+    item.entry.event = envelope.event;
+    item.entry.has_happened = true;
+    item.stop = std::move(stop);
+    item.envelope = std::make_shared<const Envelope>(std::move(envelope));
+    const auto key = item.entry.line;
+    std::lock_guard lock(mutex_);
+    if (closing_) return;
+    auto& line = lines_[key];
+    const bool is_on_its_way = line.running && line.items.size() == 1;
+    if (!line.items.empty() && !line.items.back().is_record() && !is_on_its_way) {
+      kept_bytes_ -= bytes_of(line.items.back());
+      line.items.pop_back();
+    }
+    kept_bytes_ += bytes_of(item);
+    line.items.push_back(std::move(item));
+    pump(key);
+  } catch (const std::exception&) {
+    // The next one tells more.
+  }
+}
+
+// ---- lines
+
+void Deliveries::pump(std::uint64_t key) {
+  const auto line = lines_.find(key);
+  if (line == lines_.end() || !line->second.may_run() || stopped_) return;
+  if (running_ < options_.at_once) return start_running(key);
+  line->second.queued = true;
+  ready_.push_back(key);
+}
+
+void Deliveries::start_running(std::uint64_t key) {
+  auto& line = lines_.at(key);
+  line.queued = false;
+  line.running = true;
+  ++running_;
+  if (group_.spawn(parts_.executor, run_line(key))) return;
+  line.running = false;
+  --running_;
+}
+
+void Deliveries::start_waiting_lines() {
+  while (!ready_.empty() && running_ < options_.at_once && !stopped_) {
+    const auto key = ready_.front();
+    ready_.pop_front();
+    start_running(key);
+  }
+}
+
+void Deliveries::forget_if_empty(std::uint64_t key) {
+  const auto line = lines_.find(key);
+  if (line != lines_.end() && line->second.items.empty() && !line->second.running)
+    lines_.erase(line);
+}
+
+void Deliveries::pause_line(std::uint64_t key, Deadline::Point due) {
+  lines_.at(key).due = due;
+  paused_.emplace(due, key);
+  timer_woken_->set();
+}
+
+Awaitable<void> Deliveries::run_line(std::uint64_t key) {
+  co_await out_of_the_caller();
+  std::exception_ptr thrown;
+  try {
+    while (co_await run_head(key)) {
+    }
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  std::lock_guard lock(mutex_);
+  auto& line = lines_.at(key);
+  line.running = false;
+  --running_;
+  if (thrown) {
+    parts_.logger.log(LogLevel::error, "HookDeliveryThrew", {});
+    pause_line(key, Deadline::after(parts_.clock.now(), options_.retry_delay).when());
+  } else {
+    pump(key);
+  }
+  forget_if_empty(key);
+  start_waiting_lines();
+  note_idle();
+}
+
+// False when the line has to wait, or is empty.
+Awaitable<bool> Deliveries::run_head(std::uint64_t key) {
+  Item item;
+  {
+    std::lock_guard lock(mutex_);
+    const auto& line = lines_.at(key);
+    if (stopped_ || line.items.empty() || !line.items.front().entry.has_happened) co_return false;
+    item = line.items.front();
+  }
+  const auto verdict = co_await deliver(item);
+  std::lock_guard lock(mutex_);
+  auto& line = lines_.at(key);
+  if (verdict == Verdict::over) {
+    kept_bytes_ -= bytes_of(line.items.front());
+    if (line.items.front().is_record()) --records_;
+    line.items.pop_front();
+    co_return true;
+  }
+  auto& head = line.items.front();
+  head.attempts = item.attempts;
+  head.entry = std::move(item.entry);
+  const auto delay = verdict == Verdict::failed ? delay_of(head.attempts) : somebody_elses_turn;
+  pause_line(key, Deadline::after(parts_.clock.now(), delay).when());
+  co_return false;
+}
+
+std::chrono::milliseconds Deliveries::delay_of(unsigned attempts) const {
+  auto delay = options_.retry_delay;
+  for (unsigned i = 1; i < attempts && delay < longest_delay; ++i) delay *= 2;
+  return std::min(delay, longest_delay);
+}
+
+Awaitable<void> Deliveries::keep_time() {
+  for (;;) {
+    std::shared_ptr<Event> woken;
+    auto until = Deadline::never();
+    {
+      std::lock_guard lock(mutex_);
+      if (closing_) co_return;
+      woken = timer_woken_ = std::make_shared<Event>();
+      if (!paused_.empty()) until = Deadline::at(paused_.begin()->first);
+    }
+    co_await woken->wait(until);
+    std::lock_guard lock(mutex_);
+    while (!paused_.empty() && !closing_ && paused_.begin()->first <= parts_.clock.now()) {
+      const auto key = paused_.begin()->second;
+      paused_.erase(paused_.begin());
+      const auto line = lines_.find(key);
+      if (line == lines_.end()) continue;
+      line->second.due.reset();
+      pump(key);
+    }
+  }
+}
+
+// ---- one delivery
+
+Awaitable<Deliveries::Verdict> Deliveries::deliver(Item& item) {
+  if (item.is_record()) co_return co_await deliver_record(item);
+  auto reply = co_await call(item.entry.event, *item.envelope);
+  if (!reply) {
+    log(LogLevel::error, "HookInvocationError", item.entry, item.envelope->upload_id,
+        reply.error());
+  } else if (reply->stop && item.stop) {
+    item.stop(std::move(reply->reply.response));
+  }
+  co_return Verdict::over;
+}
+
+Awaitable<Deliveries::Verdict> Deliveries::deliver_record(Item& item) {
+  const auto older = co_await parts_.outbox.is_older_elsewhere(item.entry);
+  if (older && *older) co_return Verdict::not_yet;
+  Envelope envelope;
+  if (item.envelope) {
+    envelope = *item.envelope;
+  } else {
+    auto read = co_await parts_.outbox.get(item.entry);
+    if (!read && read.error() == ErrorCode::upload_not_found) co_return Verdict::over;
+    if (!read && read.error() == ErrorCode::upload_damaged)
+      co_return co_await bury(item, read.error());
+    if (!read) co_return co_await failed(item, read.error());
+    envelope = *std::move(read);
+  }
+  if (item.entry.event == HookEvent::post_create) co_await add_place(envelope);
+  const auto reply = co_await call(item.entry.event, std::move(envelope));
+  if (!reply) co_return co_await failed(item, reply.error());
+  co_await drop(item.entry);
+  co_return Verdict::over;
+}
+
+// A creation is promised before its store has chosen a place.
+Awaitable<void> Deliveries::add_place(Envelope& envelope) {
+  auto id = UploadId::parse(envelope.upload_id);
+  if (!id) co_return;
+  const auto deadline = Deadline::after(parts_.clock.now(), options_.call_timeout);
+  auto info = co_await parts_.store.inspect(*std::move(id), deadline);
+  if (info) envelope.body = with_storage(std::move(envelope.body), info->storage);
+}
+
+Awaitable<Result<Reply>> Deliveries::call(HookEvent event, Envelope envelope) {
+  parts_.metrics.hook_called(event);
+  const auto deadline = Deadline::after(parts_.clock.now(), options_.call_timeout);
+  auto answer = co_await parts_.transport.call(std::move(envelope), deadline);
+  Result<Reply> reply = answer ? read_reply(event, *answer, options_.rules)
+                               : Result<Reply>(fail(std::move(answer.error())));
+  if (!reply) parts_.metrics.hook_failed(event);
+  co_return reply;
+}
+
+Awaitable<Deliveries::Verdict> Deliveries::failed(Item& item, const Error& error) {
+  ++item.attempts;
+  const std::string id = item.envelope ? item.envelope->upload_id : std::string();
+  log(LogLevel::error, "HookInvocationError", item.entry, id, error);
+  if (parts_.clock.wall() - item.entry.since >= options_.give_up_after) {
+    co_return co_await bury(item, error);
+  }
+  // It may have to wait for long; should this process die, nobody has to guess.
+  if (item.attempts == 1) {
+    auto marked = co_await parts_.outbox.mark_happened(item.entry);
+    if (marked) item.entry = *std::move(marked);
+  }
+  co_return Verdict::failed;
+}
+
+Awaitable<Deliveries::Verdict> Deliveries::bury(Item& item, Error why) {
+  const std::string id = item.envelope ? item.envelope->upload_id : std::string();
+  auto buried = co_await parts_.outbox.bury(item.entry);
+  log(LogLevel::error, "HookGivenUp", item.entry, id, buried ? why : buried.error());
+  co_return buried ? Verdict::over : Verdict::failed;
+}
+
+Awaitable<void> Deliveries::drop_later(OutboxEntry entry) {
+  co_await out_of_the_caller();
+  co_await drop(std::move(entry));
+}
+
+Awaitable<void> Deliveries::drop(OutboxEntry entry) {
+  auto removed = co_await parts_.outbox.remove(entry);
+  // It will be told once more, by the next process.
+  if (!removed) log(LogLevel::warn, "HookRecordStays", entry, "", removed.error());
+}
+
+Awaitable<void> Deliveries::mark(OutboxEntry entry) {
+  co_await out_of_the_caller();
+  auto marked = co_await parts_.outbox.mark_happened(entry);
+  if (!marked) log(LogLevel::warn, "HookRecordStays", entry, "", marked.error());
+  std::lock_guard lock(mutex_);
+  --unmarked_;
+}
+
+void Deliveries::log(LogLevel level, std::string_view what, const OutboxEntry& entry,
+                     std::string_view id, const Error& error) const noexcept {
+  parts_.logger.log(level, what,
+                    {{"type", name_of(entry.event)}, {"id", id}, {"error", error.detail()}});
+}
+
+Deliveries::Figures Deliveries::figures() const {
+  Figures figures;
+  std::lock_guard lock(mutex_);
+  figures.waiting = records_;
+  auto oldest = parts_.clock.wall();
+  for (const auto& [key, line] : lines_) {
+    for (const auto& item : line.items) {
+      if (item.is_record()) oldest = std::min(oldest, item.entry.since);
+    }
+  }
+  figures.oldest_age =
+      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall() - oldest);
+  return figures;
+}
+
+}  // namespace tus::hooks

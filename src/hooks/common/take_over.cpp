@@ -1,0 +1,127 @@
+// The part of the deliveries that looks after records which are only in the outbox: of processes that died,
+// and of ours when there were too many for memory.
+#include "hooks/common/deliveries.h"
+
+#include <algorithm>
+#include <exception>
+#include <ranges>
+#include <utility>
+
+namespace tus::hooks {
+
+Awaitable<void> Deliveries::look_around() {
+  for (;;) {
+    std::exception_ptr thrown;
+    try {
+      co_await take_over();
+      co_await refill();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    if (thrown) parts_.logger.log(LogLevel::error, "HookDeliveryThrew", {});
+    if (co_await stopping_.wait(Deadline::after(parts_.clock.now(), options_.look_around)))
+      co_return;
+  }
+}
+
+Awaitable<void> Deliveries::take_over() {
+  {
+    std::lock_guard lock(mutex_);
+    if (records_ >= options_.most_in_memory) co_return;
+  }
+  auto left = co_await parts_.outbox.left_behind(options_.most_in_memory);
+  if (!left) {
+    log(LogLevel::error, "HookRecordsUnreadable", OutboxEntry(), "", left.error());
+    co_return;
+  }
+  // From the newest on: whatever was terminated has been there.
+  std::unordered_map<std::uint64_t, bool> ended;
+  std::vector<OutboxEntry> entries;
+  for (auto& entry : std::views::reverse(*left)) {
+    auto& ended_later = ended[entry.line];
+    if (!co_await settle(entry, ended_later)) continue;
+    if (entry.has_happened && entry.event == HookEvent::post_terminate) ended_later = true;
+    entries.push_back(std::move(entry));
+  }
+  add(std::move(entries));
+}
+
+// False: its change was not made, and it is gone.
+Awaitable<bool> Deliveries::settle(OutboxEntry& entry, bool ended_later) {
+  if (entry.has_happened) co_return true;
+  if (ended_later && entry.event != HookEvent::post_terminate) {
+    entry.has_happened = true;
+    co_return true;
+  }
+  auto made = co_await was_made(entry);
+  if (!made && made.error() == ErrorCode::upload_damaged) {
+    // Its process died while it wrote it, so that nothing has come of it.
+    log(LogLevel::warn, "HookRecordDamaged", entry, "", made.error());
+    (void)co_await parts_.outbox.bury(entry);
+    co_return false;
+  }
+  // Better told once too often than never.
+  if (!made) log(LogLevel::warn, "HookRecordUnclear", entry, "", made.error());
+  entry.has_happened = made ? *made : true;
+  if (!entry.has_happened) co_await drop(entry);
+  co_return entry.has_happened;
+}
+
+Awaitable<Result<bool>> Deliveries::was_made(OutboxEntry entry) {
+  auto envelope = co_await parts_.outbox.get(entry);
+  if (!envelope) co_return fail(std::move(envelope.error()));
+  auto id = UploadId::parse(envelope->upload_id);
+  if (!id) co_return false;
+  const auto deadline = Deadline::after(parts_.clock.now(), options_.call_timeout);
+  auto info = co_await parts_.store.inspect(*std::move(id), deadline);
+  const bool is_gone = !info && (info.error() == ErrorCode::upload_not_found ||
+                                 info.error() == ErrorCode::upload_gone);
+  if (entry.event == HookEvent::post_terminate) {
+    if (!info && !is_gone) co_return fail(std::move(info.error()));
+    co_return is_gone;
+  }
+  if (is_gone) co_return false;
+  if (!info) co_return fail(std::move(info.error()));
+  co_return entry.event != HookEvent::post_finish || info->finished();
+}
+
+void Deliveries::add(std::vector<OutboxEntry> entries) {
+  std::vector<std::uint64_t> keys;
+  std::lock_guard lock(mutex_);
+  for (auto& entry : entries) {
+    const auto key = entry.line;
+    Item item;
+    item.entry = std::move(entry);
+    lines_[key].insert(std::move(item));
+    ++records_;
+    keys.push_back(key);
+  }
+  // Not before: the oldest of a line goes first.
+  for (const auto key : keys) pump(key);
+}
+
+Awaitable<void> Deliveries::refill() {
+  bool some_are_unmarked = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!overflowed_ || records_ > options_.most_in_memory / 2) co_return;
+    some_are_unmarked = unmarked_ > 0;
+  }
+  auto waiting = co_await parts_.outbox.waiting(options_.most_in_memory);
+  if (!waiting) {
+    log(LogLevel::error, "HookRecordsUnreadable", OutboxEntry(), "", waiting.error());
+    co_return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(*waiting, [this](const OutboxEntry& entry) {
+      const auto line = lines_.find(entry.line);
+      return !entry.has_happened ||
+             (line != lines_.end() && line->second.find(entry.name) != nullptr);
+    });
+    if (waiting->empty() && !some_are_unmarked) overflowed_ = false;
+  }
+  add(*std::move(waiting));
+}
+
+}  // namespace tus::hooks

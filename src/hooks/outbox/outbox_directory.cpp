@@ -1,0 +1,335 @@
+#include "hooks/outbox/outbox_directory.h"
+
+#include "hooks/common/event_id.h"
+#include "hooks/common/record_name.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tus::hooks {
+
+namespace {
+
+constexpr const char* again = "again";
+constexpr const char* dead = "dead";
+constexpr const char* lock_name = "lock";
+// Records have the headers of requests, and those may be secrets.
+constexpr mode_t only_us = 0700;
+constexpr mode_t only_us_file = 0600;
+
+std::unexpected<Error> failed(std::string_view what, std::string_view path) {
+  const int code = errno;
+  const bool is_full = code == ENOSPC || code == EDQUOT;
+  return fail(is_full ? ErrorCode::no_space : ErrorCode::store_unavailable,
+              std::string(what) + " " + std::string(path) + ": " + std::strerror(code));
+}
+
+Fd open_directory(int at, const char* name) {
+  return Fd(::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+}
+
+// Calls `see` for each name; false when the directory cannot be read.
+bool for_each_name(int directory, const std::function<void(std::string_view)>& see) {
+  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return false;
+  DIR* names = ::fdopendir(copy);
+  if (names == nullptr) {
+    ::close(copy);
+    return false;
+  }
+  while (const auto* entry = ::readdir(names)) see(entry->d_name);
+  ::closedir(names);
+  return true;
+}
+
+// The first `most` of them by name; a heap keeps the others out of memory.
+class Oldest {
+ public:
+  explicit Oldest(std::size_t most) : most_(most) {}
+
+  void see(std::string_view name) {
+    auto entry = entry_named(name);
+    if (!entry || (heap_.size() == most_ && (most_ == 0 || name >= heap_.front().name))) return;
+    if (heap_.size() == most_) {
+      std::ranges::pop_heap(heap_, {}, &OutboxEntry::name);
+      heap_.pop_back();
+    }
+    heap_.push_back(*std::move(entry));
+    std::ranges::push_heap(heap_, {}, &OutboxEntry::name);
+  }
+  std::vector<OutboxEntry> take() {
+    std::ranges::sort(heap_, {}, &OutboxEntry::name);
+    return std::move(heap_);
+  }
+
+ private:
+  const std::size_t most_;
+  std::vector<OutboxEntry> heap_;
+};
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+Result<std::string> read_file(int at, const std::string& name) {
+  const Fd file(::openat(at, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file && errno == ENOENT)
+    return fail(ErrorCode::upload_not_found, "record " + name + " is gone");
+  if (!file) return failed("cannot open", name);
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    const auto n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed("cannot read", name);
+    if (n == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+Result<Fd> make_directory(int at, const char* name) {
+  if (::mkdirat(at, name, only_us) != 0 && errno != EEXIST) return failed("cannot make", name);
+  auto made = open_directory(at, name);
+  if (!made) return failed("cannot open", name);
+  return made;
+}
+
+// With all above it.
+Result<Fd> make_path(const std::string& path) {
+  for (std::size_t at = 1; (at = path.find('/', at)) != std::string::npos; ++at) {
+    const auto above = path.substr(0, at);
+    if (::mkdir(above.c_str(), only_us) != 0 && errno != EEXIST)
+      return failed("cannot make", above);
+  }
+  return make_directory(AT_FDCWD, path.c_str());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OutboxDirectory>> OutboxDirectory::open(std::string path,
+                                                               OutboxSafety safety) {
+  std::unique_ptr<OutboxDirectory> outbox(new OutboxDirectory(std::move(path), safety));
+  std::lock_guard lock(outbox->mutex_);
+  if (auto made = outbox->make_home(); !made) return fail(std::move(made.error()));
+  return outbox;
+}
+
+OutboxDirectory::~OutboxDirectory() {
+  // The next process takes over what is left. Not removed while records are in it.
+  if (!home_) return;
+  bool empty = true;
+  for_each_name(home_->get(), [&empty](std::string_view name) {
+    if (name != "." && name != ".." && name != lock_name) empty = false;
+  });
+  if (!empty) return;
+  ::unlinkat(home_->get(), lock_name, 0);
+  ::unlinkat(root_.get(), home_name_.c_str(), AT_REMOVEDIR);
+}
+
+// Locked before it has the name under which others look for it.
+Status OutboxDirectory::make_home() {
+  auto root = make_path(path_);
+  if (!root) return fail(std::move(root.error()));
+  const auto id = new_event_id().substr(0, 16);
+  const auto hidden = ".new-" + id;
+  auto home = make_directory(root->get(), hidden.c_str());
+  if (!home) return fail(std::move(home.error()));
+  Fd lock(::openat(home->get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC, only_us_file));
+  if (!lock) return failed("cannot make", hidden);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return failed("cannot lock", hidden);
+  const auto name = "run-" + id;
+  if (::renameat(root->get(), hidden.c_str(), root->get(), name.c_str()) != 0) {
+    return failed("cannot rename", hidden);
+  }
+  if (safety_ == OutboxSafety::synced && ::fsync(root->get()) != 0)
+    return failed("cannot sync", path_);
+  root_ = std::move(*root);
+  home_ = std::make_shared<Fd>(std::move(*home));
+  home_name_ = name;
+  lock_ = std::move(lock);
+  return {};
+}
+
+std::shared_ptr<Fd> OutboxDirectory::home() const {
+  std::lock_guard lock(mutex_);
+  return home_;
+}
+
+Status OutboxDirectory::put(const std::string& name, std::string_view text) {
+  const auto at = home();
+  auto put = put_at_home(at->get(), name, text);
+  struct stat now{};
+  const bool is_removed = !put && ::fstat(at->get(), &now) == 0 && now.st_nlink == 0;
+  if (!is_removed) return put;
+  std::lock_guard lock(mutex_);
+  if (home_ == at) {
+    if (auto made = make_home(); !made) return made;
+  }
+  return put_at_home(home_->get(), name, text);
+}
+
+Status OutboxDirectory::put_at_home(int home, const std::string& name,
+                                    std::string_view text) const {
+  const Fd file(::openat(home, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                         only_us_file));
+  if (!file) return failed("cannot make", name);
+  const bool is_synced = safety_ == OutboxSafety::synced;
+  bool good = write_all(file.get(), text);
+  if (good && is_synced) good = ::fsync(file.get()) == 0 && ::fsync(home) == 0;
+  if (good) return {};
+  auto error = failed("cannot write", name);
+  ::unlinkat(home, name.c_str(), 0);
+  return error;
+}
+
+Result<std::string> OutboxDirectory::get(const std::string& name) {
+  return read_file(home()->get(), name);
+}
+
+Status OutboxDirectory::rename(const std::string& from, const std::string& to) {
+  const auto at = home();
+  if (::renameat(at->get(), from.c_str(), at->get(), to.c_str()) != 0) {
+    return failed("cannot rename", from);
+  }
+  return {};
+}
+
+Status OutboxDirectory::remove(const std::string& name) {
+  if (::unlinkat(home()->get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+    return failed("cannot remove", name);
+  }
+  return {};
+}
+
+Status OutboxDirectory::bury(const std::string& name) {
+  auto grave = make_directory(root_.get(), dead);
+  if (!grave) return fail(std::move(grave.error()));
+  if (::renameat(home()->get(), name.c_str(), grave->get(), name.c_str()) != 0) {
+    return failed("cannot rename", name);
+  }
+  return {};
+}
+
+std::vector<std::string> OutboxDirectory::other_places() const {
+  std::vector<std::string> places;
+  for_each_name(root_.get(), [&](std::string_view name) {
+    if (name == again || (name.starts_with("run-") && name != home_name_))
+      places.emplace_back(name);
+  });
+  return places;
+}
+
+Fd OutboxDirectory::lock_of_dead(int place) {
+  Fd lock(::openat(place, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, only_us_file));
+  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return lock;
+}
+
+Result<std::vector<OutboxEntry>> OutboxDirectory::take_over(std::size_t most) {
+  std::vector<OutboxEntry> taken;
+  for (const auto& name : other_places()) {
+    if (taken.size() >= most) break;
+    const auto place = open_directory(root_.get(), name.c_str());
+    if (!place) continue;
+    const auto lock = lock_of_dead(place.get());
+    if (!lock) continue;
+    take_records(place.get(), most - taken.size(), taken);
+    bool empty = true;
+    for_each_name(place.get(), [&empty](std::string_view left) {
+      if (left != "." && left != ".." && left != lock_name) empty = false;
+    });
+    if (!empty) continue;
+    ::unlinkat(place.get(), lock_name, 0);
+    ::unlinkat(root_.get(), name.c_str(), AT_REMOVEDIR);
+  }
+  std::ranges::sort(taken, {}, &OutboxEntry::name);
+  return taken;
+}
+
+void OutboxDirectory::take_records(int place, std::size_t most, std::vector<OutboxEntry>& taken) {
+  Oldest oldest(most);
+  for_each_name(place, [&oldest](std::string_view name) { oldest.see(name); });
+  const auto at = home();
+  for (auto& entry : oldest.take()) {
+    if (::renameat(place, entry.name.c_str(), at->get(), entry.name.c_str()) != 0) continue;
+    taken.push_back(std::move(entry));
+  }
+}
+
+Result<std::vector<OutboxEntry>> OutboxDirectory::list(std::size_t most) {
+  Oldest oldest(most);
+  const bool read =
+      for_each_name(home()->get(), [&oldest](std::string_view name) { oldest.see(name); });
+  if (!read) return failed("cannot read", path_);
+  return oldest.take();
+}
+
+Result<bool> OutboxDirectory::is_older_elsewhere(const OutboxEntry& entry) {
+  bool older = false;
+  for (const auto& name : other_places()) {
+    const auto place = open_directory(root_.get(), name.c_str());
+    if (!place) continue;
+    for_each_name(place.get(), [&](std::string_view other) {
+      if (other >= entry.name) return;
+      const auto record = entry_named(other);
+      if (record && record->line == entry.line) older = true;
+    });
+  }
+  return older;
+}
+
+Result<std::size_t> OutboxDirectory::count_buried() {
+  std::size_t count = 0;
+  const auto grave = open_directory(root_.get(), dead);
+  if (!grave) return count;
+  for_each_name(grave.get(),
+                [&count](std::string_view name) { count += entry_named(name).has_value(); });
+  return count;
+}
+
+// ---- without an open outbox
+
+Result<std::vector<OutboxEntry>> list_buried(const std::string& path) {
+  std::vector<OutboxEntry> entries;
+  const auto grave = open_directory(AT_FDCWD, (path + "/" + dead).c_str());
+  if (!grave && errno == ENOENT) return entries;
+  if (!grave) return failed("cannot open", path);
+  for_each_name(grave.get(), [&entries](std::string_view name) {
+    if (auto entry = entry_named(name)) entries.push_back(*std::move(entry));
+  });
+  std::ranges::sort(entries, {}, &OutboxEntry::name);
+  return entries;
+}
+
+Result<std::string> read_buried(const std::string& path, const OutboxEntry& entry) {
+  return read_file(AT_FDCWD, path + "/" + dead + "/" + entry.name);
+}
+
+Status replay_buried(const std::string& path, const OutboxEntry& entry,
+                     std::chrono::system_clock::time_point now) {
+  auto root = make_path(path);
+  if (!root) return fail(std::move(root.error()));
+  auto place = make_directory(root->get(), again);
+  if (!place) return fail(std::move(place.error()));
+  const auto renewed = with_time(with_happened(entry), now);
+  const auto from = std::string(dead) + "/" + entry.name;
+  if (::renameat(root->get(), from.c_str(), place->get(), renewed.name.c_str()) != 0) {
+    return failed("cannot rename", from);
+  }
+  return {};
+}
+
+}  // namespace tus::hooks

@@ -1,0 +1,77 @@
+// The files of an outbox. Blocking; any thread.
+#pragma once
+
+#include "async/file_descriptor.h"
+#include "hooks/common/outbox.h"
+
+#include <tus/error.h>
+
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tus::hooks {
+
+enum class OutboxSafety : std::uint8_t {
+  synced,    // records outlive a power cut
+  unsynced,  // and the death of the process alone
+};
+
+// <directory>/
+//   run-<random>/   of one process, which holds a flock on `lock` in it as long as it lives
+//   again/          what nobody has, and whoever looks first takes
+//   dead/           what is not tried any more
+class OutboxDirectory {
+ public:
+  // Errors: store_unavailable, no_space, with a sentence for the log.
+  static Result<std::unique_ptr<OutboxDirectory>> open(std::string path, OutboxSafety safety);
+  // Removes what is empty.
+  ~OutboxDirectory();
+  OutboxDirectory(const OutboxDirectory&) = delete;
+  OutboxDirectory& operator=(const OutboxDirectory&) = delete;
+
+  Status put(const std::string& name, std::string_view text);
+  Result<std::string> get(const std::string& name);
+  Status rename(const std::string& from, const std::string& to);
+  Status remove(const std::string& name);
+  Status bury(const std::string& name);
+  Result<std::vector<OutboxEntry>> take_over(std::size_t most);
+  // The oldest ones.
+  Result<std::vector<OutboxEntry>> list(std::size_t most);
+  Result<bool> is_older_elsewhere(const OutboxEntry& entry);
+  Result<std::size_t> count_buried();
+
+ private:
+  OutboxDirectory(std::string path, OutboxSafety safety)
+      : path_(std::move(path)), safety_(safety) {}
+  Status make_home();
+  Status put_at_home(int home, const std::string& name, std::string_view text) const;
+  // Another process, or nobody, has these.
+  std::vector<std::string> other_places() const;
+  // The flock is the right to move what is in there. Empty when its process lives.
+  static Fd lock_of_dead(int place);
+  void take_records(int place, std::size_t most, std::vector<OutboxEntry>& taken);
+
+  const std::string path_;
+  const OutboxSafety safety_;
+  Fd root_;
+  // Replaced when somebody has removed the directories.
+  mutable std::mutex mutex_;
+  std::shared_ptr<Fd> home_;
+  std::string home_name_;
+  Fd lock_;
+
+  std::shared_ptr<Fd> home() const;
+};
+
+// What is not tried any more in an outbox that need not be open, oldest first; and its way back: who has the
+// outbox open, or opens it next, tries it again. Errors: store_unavailable.
+Result<std::vector<OutboxEntry>> list_buried(const std::string& path);
+Result<std::string> read_buried(const std::string& path, const OutboxEntry& entry);
+Status replay_buried(const std::string& path, const OutboxEntry& entry,
+                     std::chrono::system_clock::time_point now);
+
+}  // namespace tus::hooks
