@@ -128,7 +128,7 @@ TEST(Deliveries, OneThatHangsKeepsNoOther) {  // [HOOK-34]
   post.tell(HookEvent::post_finish, "bad");
   for (int i = 0; i < 20; ++i) post.tell(HookEvent::post_create, std::to_string(i));
   ASSERT_TRUE(post.transport.wait_for(20));
-  EXPECT_EQ(post->figures().waiting, 2u);
+  post.wait_until_waiting(2);
 }
 
 TEST(Deliveries, OnlyTheNewestProgressCounts) {  // [HOOK-35]
@@ -305,7 +305,7 @@ TEST_F(InFiles, WhatCannotBeDeliveredIsGivenUpAndComesBack) {  // [HOOK-46]
   post.tell(HookEvent::post_finish, "a");
   post.clock->advance(25h);
   while (list_buried(path())->empty()) std::this_thread::yield();
-  EXPECT_EQ(post->figures().waiting, 0u);
+  post.wait_until_waiting(0);
   {
     std::lock_guard lock(mutex);
     works = true;

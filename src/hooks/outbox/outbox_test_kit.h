@@ -114,6 +114,10 @@ class Post {
     return run(deliveries_->promise(told(event, id))).value();
   }
   void tell(HookEvent event, std::string_view id) { deliveries_->happened(promise(event, id)); }
+  // A record is taken, or buried, a moment before it is forgotten.
+  void wait_until_waiting(std::size_t count) const {
+    while (deliveries_->figures().waiting != count) std::this_thread::yield();
+  }
   void close(std::chrono::milliseconds patience) {
     if (std::exchange(closed_, true)) return;
     asio::co_spawn(loops_.executors()[0],
