@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace tus::file_store {
@@ -69,7 +70,18 @@ std::string header_of(const json::value& value) {
   return *std::move(bytes);
 }
 
+// Numbers beyond those of a double become "Infinity" when they are written, and that is no JSON.
+bool can_be_written(const json::value& value) {
+  if (value.is_double()) return std::isfinite(value.get_double());
+  if (value.is_array()) return std::ranges::all_of(value.get_array(), can_be_written);
+  if (!value.is_object()) return true;
+  return std::ranges::all_of(value.get_object(),
+                             [](const auto& pair) { return can_be_written(pair.value()); });
+}
+
+// Of somebody else, kept as it is; nothing for what would make the record unreadable.
 std::string member(std::string_view key, const json::value& value) {
+  if (!can_be_written(value)) return {};
   std::string out(",");
   append_json_string(out, key);
   out.push_back(':');

@@ -226,5 +226,15 @@ TEST(info_file, keeps_keys_out_of_headers_that_cannot_be_there) {
             "g eA==");
 }
 
+// [FILE-02]
+TEST(info_file, leaves_out_what_would_make_it_unreadable) {
+  const auto id = *UploadId::parse("a");
+  const auto file = parse_info(R"({"ID":"a","Size":1,"X":{"y":[1,11e4007]},"Z":[1.5,null]})", id);
+  ASSERT_TRUE(file);
+  const auto again = parse_info(write_info(*file), id);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(write_info(*again).contains("\"Z\":["));
+}
+
 }  // namespace
 }  // namespace tus::file_store
