@@ -131,12 +131,12 @@ OutboxDirectory::~OutboxDirectory() {
   // The next process takes over what is left. Not removed while records are in it.
   if (!home_) return;
   bool empty = true;
-  for_each_name(home_->get(), [&empty](std::string_view name) {
+  for_each_name(home_->directory.get(), [&empty](std::string_view name) {
     if (name != "." && name != ".." && name != lock_name) empty = false;
   });
   if (!empty) return;
-  ::unlinkat(home_->get(), lock_name, 0);
-  ::unlinkat(root_.get(), home_name_.c_str(), AT_REMOVEDIR);
+  ::unlinkat(home_->directory.get(), lock_name, 0);
+  ::unlinkat(home_->root.get(), home_->name.c_str(), AT_REMOVEDIR);
 }
 
 // Locked before it has the name under which others look for it.
@@ -156,29 +156,31 @@ Status OutboxDirectory::make_home() {
   }
   if (safety_ == OutboxSafety::synced && ::fsync(root->get()) != 0)
     return failed("cannot sync", path_);
-  root_ = std::move(*root);
-  home_ = std::make_shared<Fd>(std::move(*home));
-  home_name_ = name;
-  lock_ = std::move(lock);
+  auto made = std::make_shared<Home>();
+  made->root = std::move(*root);
+  made->directory = std::move(*home);
+  made->lock = std::move(lock);
+  made->name = name;
+  home_ = std::move(made);
   return {};
 }
 
-std::shared_ptr<Fd> OutboxDirectory::home() const {
+std::shared_ptr<const OutboxDirectory::Home> OutboxDirectory::home() const {
   std::lock_guard lock(mutex_);
   return home_;
 }
 
 Status OutboxDirectory::put(const std::string& name, std::string_view text) {
   const auto at = home();
-  auto put = put_at_home(at->get(), name, text);
+  auto put = put_at_home(at->directory.get(), name, text);
   struct stat now{};
-  const bool is_removed = !put && ::fstat(at->get(), &now) == 0 && now.st_nlink == 0;
+  const bool is_removed = !put && ::fstat(at->directory.get(), &now) == 0 && now.st_nlink == 0;
   if (!is_removed) return put;
   std::lock_guard lock(mutex_);
   if (home_ == at) {
     if (auto made = make_home(); !made) return made;
   }
-  return put_at_home(home_->get(), name, text);
+  return put_at_home(home_->directory.get(), name, text);
 }
 
 Status OutboxDirectory::put_at_home(int home, const std::string& name,
@@ -196,38 +198,39 @@ Status OutboxDirectory::put_at_home(int home, const std::string& name,
 }
 
 Result<std::string> OutboxDirectory::get(const std::string& name) {
-  return read_file(home()->get(), name);
+  return read_file(home()->directory.get(), name);
 }
 
 Status OutboxDirectory::rename(const std::string& from, const std::string& to) {
   const auto at = home();
-  if (::renameat(at->get(), from.c_str(), at->get(), to.c_str()) != 0) {
+  const int directory = at->directory.get();
+  if (::renameat(directory, from.c_str(), directory, to.c_str()) != 0) {
     return failed("cannot rename", from);
   }
   return {};
 }
 
 Status OutboxDirectory::remove(const std::string& name) {
-  if (::unlinkat(home()->get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+  if (::unlinkat(home()->directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
     return failed("cannot remove", name);
   }
   return {};
 }
 
 Status OutboxDirectory::bury(const std::string& name) {
-  auto grave = make_directory(root_.get(), dead);
+  const auto at = home();
+  auto grave = make_directory(at->root.get(), dead);
   if (!grave) return fail(std::move(grave.error()));
-  if (::renameat(home()->get(), name.c_str(), grave->get(), name.c_str()) != 0) {
+  if (::renameat(at->directory.get(), name.c_str(), grave->get(), name.c_str()) != 0) {
     return failed("cannot rename", name);
   }
   return {};
 }
 
-std::vector<std::string> OutboxDirectory::other_places() const {
+std::vector<std::string> OutboxDirectory::other_places(const Home& home) {
   std::vector<std::string> places;
-  for_each_name(root_.get(), [&](std::string_view name) {
-    if (name == again || (name.starts_with("run-") && name != home_name_))
-      places.emplace_back(name);
+  for_each_name(home.root.get(), [&](std::string_view name) {
+    if (name == again || (name.starts_with("run-") && name != home.name)) places.emplace_back(name);
   });
   return places;
 }
@@ -240,47 +243,50 @@ Fd OutboxDirectory::lock_of_dead(int place) {
 
 Result<std::vector<OutboxEntry>> OutboxDirectory::take_over(std::size_t most) {
   std::vector<OutboxEntry> taken;
-  for (const auto& name : other_places()) {
+  const auto at = home();
+  for (const auto& name : other_places(*at)) {
     if (taken.size() >= most) break;
-    const auto place = open_directory(root_.get(), name.c_str());
+    const auto place = open_directory(at->root.get(), name.c_str());
     if (!place) continue;
     const auto lock = lock_of_dead(place.get());
     if (!lock) continue;
-    take_records(place.get(), most - taken.size(), taken);
+    take_records(place.get(), *at, most - taken.size(), taken);
     bool empty = true;
     for_each_name(place.get(), [&empty](std::string_view left) {
       if (left != "." && left != ".." && left != lock_name) empty = false;
     });
     if (!empty) continue;
     ::unlinkat(place.get(), lock_name, 0);
-    ::unlinkat(root_.get(), name.c_str(), AT_REMOVEDIR);
+    ::unlinkat(at->root.get(), name.c_str(), AT_REMOVEDIR);
   }
   std::ranges::sort(taken, {}, &OutboxEntry::name);
   return taken;
 }
 
-void OutboxDirectory::take_records(int place, std::size_t most, std::vector<OutboxEntry>& taken) {
+void OutboxDirectory::take_records(int place, const Home& home, std::size_t most,
+                                   std::vector<OutboxEntry>& taken) {
   Oldest oldest(most);
   for_each_name(place, [&oldest](std::string_view name) { oldest.see(name); });
-  const auto at = home();
   for (auto& entry : oldest.take()) {
-    if (::renameat(place, entry.name.c_str(), at->get(), entry.name.c_str()) != 0) continue;
+    const auto* name = entry.name.c_str();
+    if (::renameat(place, name, home.directory.get(), name) != 0) continue;
     taken.push_back(std::move(entry));
   }
 }
 
 Result<std::vector<OutboxEntry>> OutboxDirectory::list(std::size_t most) {
   Oldest oldest(most);
-  const bool read =
-      for_each_name(home()->get(), [&oldest](std::string_view name) { oldest.see(name); });
+  const bool read = for_each_name(home()->directory.get(),
+                                  [&oldest](std::string_view name) { oldest.see(name); });
   if (!read) return failed("cannot read", path_);
   return oldest.take();
 }
 
 Result<bool> OutboxDirectory::is_older_elsewhere(const OutboxEntry& entry) {
   bool older = false;
-  for (const auto& name : other_places()) {
-    const auto place = open_directory(root_.get(), name.c_str());
+  const auto at = home();
+  for (const auto& name : other_places(*at)) {
+    const auto place = open_directory(at->root.get(), name.c_str());
     if (!place) continue;
     for_each_name(place.get(), [&](std::string_view other) {
       if (other >= entry.name) return;
@@ -293,7 +299,7 @@ Result<bool> OutboxDirectory::is_older_elsewhere(const OutboxEntry& entry) {
 
 Result<std::size_t> OutboxDirectory::count_buried() {
   std::size_t count = 0;
-  const auto grave = open_directory(root_.get(), dead);
+  const auto grave = open_directory(home()->root.get(), dead);
   if (!grave) return count;
   for_each_name(grave.get(),
                 [&count](std::string_view name) { count += entry_named(name).has_value(); });

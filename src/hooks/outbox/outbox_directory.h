@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -49,22 +50,27 @@ class OutboxDirectory {
       : path_(std::move(path)), safety_(safety) {}
   Status make_home();
   Status put_at_home(int home, const std::string& name, std::string_view text) const;
+  // What this process has open.
+  struct Home {
+    Fd root;
+    Fd directory;
+    Fd lock;
+    std::string name;
+  };
   // Another process, or nobody, has these.
-  std::vector<std::string> other_places() const;
+  static std::vector<std::string> other_places(const Home& home);
   // The flock is the right to move what is in there. Empty when its process lives.
   static Fd lock_of_dead(int place);
-  void take_records(int place, std::size_t most, std::vector<OutboxEntry>& taken);
+  static void take_records(int place, const Home& home, std::size_t most,
+                           std::vector<OutboxEntry>& taken);
 
   const std::string path_;
   const OutboxSafety safety_;
-  Fd root_;
-  // Replaced when somebody has removed the directories.
+  // Replaced when somebody has removed the directories; who uses the old one then keeps it until the end of the call.
   mutable std::mutex mutex_;
-  std::shared_ptr<Fd> home_;
-  std::string home_name_;
-  Fd lock_;
+  std::shared_ptr<const Home> home_;
 
-  std::shared_ptr<Fd> home() const;
+  std::shared_ptr<const Home> home() const;
 };
 
 // What is not tried any more in an outbox that need not be open, oldest first; and its way back: who has the
