@@ -154,9 +154,13 @@ class Concat(EndToEndTest):
                 self.assertEqual(self.stored(server, part).stat().st_size, len(piece))
                 self.assertEqual(wire.ask("DELETE", part, TUS).status, 204)
         self.wait_for_no_locks(server.directory)
-        # Of creations that were cut off there are empty files without a record, and marks: no uploads.
-        for path in server.directory.glob("[!.]*"):
-            self.assertEqual((path.suffix, path.stat().st_size), ("", 0), path)
+        # Of creations that were cut off there are empty files, the data's or the record's, and marks: no uploads.
+        left_over = list(server.directory.glob("[!.]*"))
+        with server.wire() as wire:
+            for path in left_over:
+                self.assertIn(path.suffix, ("", ".info"))
+                self.assertEqual(path.stat().st_size, 0, path)
+                self.assertEqual(wire.head(server.base_path + path.stem).status, 404, path)
         self.report(f"{KILLS} kills, {joined} final uploads, {pending} of them hit before they were joined")
 
     def test_gigabytes(self):
