@@ -15,7 +15,7 @@
 #include "protocol/limits.h"
 #include "protocol/metadata.h"
 #include "protocol/presentation.h"
-#include "stores/file/info_file.h"
+#include "stores/common/info_file.h"
 
 #include <algorithm>
 #include <charconv>
@@ -215,7 +215,7 @@ void metadata(std::string_view input) {
     require(value.size() <= raw.size());
   }
   // However it is written again, it is fit for a header and says the same.
-  for (const auto& text : {protocol::format_metadata(pairs), file_store::raw_of_metadata(pairs)}) {
+  for (const auto& text : {protocol::format_metadata(pairs), stores::raw_of_metadata(pairs)}) {
     require(fits_a_header(text));
     const auto again = protocol::parse_metadata(text);
     if (fits_a_header(raw) && !raw.contains('\t')) require(again == pairs);

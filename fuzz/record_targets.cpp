@@ -5,7 +5,7 @@
 #include "fuzz/check.h"
 #include "fuzz/targets.h"
 #include "lockers/file/lock_text.h"
-#include "stores/file/info_file.h"
+#include "stores/common/info_file.h"
 #include "stores/file/layout.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ void check_place(const UploadInfo& info) {
   require(!path.starts_with("/.tusd/") && !path.contains('\0'));
 }
 
-void check_same(const file_store::InfoFile& a, const file_store::InfoFile& b) {
+void check_same(const stores::InfoFile& a, const stores::InfoFile& b) {
   require(a.info.length == b.info.length);
   require(a.info.raw_metadata == b.info.raw_metadata);
   require(a.info.raw_concat == b.info.raw_concat);
@@ -50,7 +50,7 @@ bool has_no_controls(std::string_view text) {
 void info_file(std::string_view input) {
   const auto id = *UploadId::parse("some/id");
   const std::string text(input);
-  const auto file = file_store::parse_info(text, id);
+  const auto file = stores::parse_info(text, id);
   if (!file) {
     require(file.error() == ErrorCode::upload_damaged);
     return;
@@ -62,20 +62,19 @@ void info_file(std::string_view input) {
   // Whatever a record says, no more bytes count than there are.
   for (const std::uint64_t size : {0u, 1u, 100u}) {
     for (const auto* boot : {"", "boot", "b"}) {
-      require(file_store::counted_size(*file, size, boot) <= size);
+      require(stores::counted_size(*file, size, boot) <= size);
     }
   }
 
-  const auto written = file_store::write_info(*file);
-  const auto again = file_store::parse_info(written, id);
+  const auto written = stores::write_info(*file);
+  const auto again = stores::parse_info(written, id);
   require(again.has_value());
   check_same(*again, *file);
-  require(file_store::counted_size(*again, 100, "boot") ==
-          file_store::counted_size(*file, 100, "boot"));
+  require(stores::counted_size(*again, 100, "boot") == stores::counted_size(*file, 100, "boot"));
   // What was not UTF-8 has been replaced by the first writing; from then on nothing changes.
-  const auto settled = file_store::write_info(*again);
-  const auto third = file_store::parse_info(settled, id);
-  require(third && file_store::write_info(*third) == settled);
+  const auto settled = stores::write_info(*again);
+  const auto third = stores::parse_info(settled, id);
+  require(third && stores::write_info(*third) == settled);
   require(third->info.partial_uploads == again->info.partial_uploads);
 }
 
@@ -94,7 +93,7 @@ void json_text(std::string_view input) {
   require(base::is_utf8(bytes) && has_no_controls(bytes));
   // A record that holds these bytes gives them back.
   const auto id = *UploadId::parse("a");
-  const auto file = file_store::parse_info(
+  const auto file = stores::parse_info(
       R"({"ID":"a","Size":0,"MetaData":{},"Tusd":{"RawMetadata":)" + bytes + "}}", id);
   if (fits_a_header(text)) require(file && file->info.raw_metadata == text);
 }

@@ -1,8 +1,8 @@
 // The .info files in the directory: read, made once, replaced as a whole.
 #pragma once
 
+#include "stores/common/info_file.h"
 #include "stores/file/file_io.h"
-#include "stores/file/info_file.h"
 #include "stores/file/layout.h"
 
 #include <tus/file_store.h>
@@ -21,6 +21,12 @@
 #include <unordered_map>
 
 namespace tus::file_store {
+
+using stores::counted_size;
+using stores::DurableMark;
+using stores::InfoFile;
+using stores::parse_info;
+using stores::write_info;
 
 // Where the kernel does not tell one: every boot looks like the same.
 inline constexpr std::string_view unknown_boot_id = "unknown";

@@ -1,4 +1,4 @@
-#include "stores/file/info_file.h"
+#include "stores/common/info_file.h"
 
 #include "base/json_text.h"
 
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <utility>
 
-namespace tus::file_store {
+namespace tus::stores {
 
 namespace json = boost::json;
 
@@ -133,6 +133,18 @@ std::optional<std::uint64_t> pending_of(const json::value& value) {
   return start;
 }
 
+BucketRecord bucket_of(const json::value& value) {
+  BucketRecord bucket;
+  for (const auto& pair : object_of(value)) {
+    if (is_key(pair.key(), "Multipart")) bucket.multipart = text_of(pair.value());
+    if (is_key(pair.key(), "Mark")) bucket.mark = text_of(pair.value());
+    if (is_key(pair.key(), "Claim")) bucket.claim = text_of(pair.value());
+    if (is_key(pair.key(), "Safe")) bucket.safe = number_of(pair.value());
+    if (is_key(pair.key(), "Going")) bucket.going = flag_of(pair.value());
+  }
+  return bucket;
+}
+
 UploadDigest digest_of(const json::value& value) {
   UploadDigest digest;
   for (const auto& pair : object_of(value)) {
@@ -171,6 +183,8 @@ void read_tusd(const json::value& value, InfoFile& file, Found& found) {
     } else if (is_key(key, "Join")) {
       file.join_boot_id = join_of(pair.value());
       file.info.join_pending = true;
+    } else if (is_key(key, "Bucket")) {
+      file.bucket = bucket_of(pair.value());
     } else {
       file.unknown_tusd += member(key, pair.value());
     }
@@ -192,8 +206,10 @@ void read_parts(const json::value& value, UploadInfo& info) {
 
 void read_member(std::string_view key, const json::value& value, InfoFile& file, Found& found) {
   auto& info = file.info;
-  if (is_key(key, "ID") || is_key(key, "Offset")) return;  // the file's name and the data say it
-  if (is_key(key, "Size")) {
+  if (is_key(key, "Offset")) return;  // the data says it
+  if (is_key(key, "ID")) {
+    file.named = value.is_string() ? text_of(value) : std::string();
+  } else if (is_key(key, "Size")) {
     info.length = number_of(value);
     found.size = true;
   } else if (is_key(key, "SizeIsDeferred")) {
@@ -305,6 +321,14 @@ void write_tusd(std::string& out, const InfoFile& file) {
     append_json_string(to, file.join_boot_id);
     to.push_back('}');
   }
+  if (file.bucket != BucketRecord()) {
+    auto& to = tusd.key("Bucket").append("{\"Multipart\":");
+    append_json_string(to, file.bucket.multipart);
+    append_json_string(to.append(",\"Mark\":"), file.bucket.mark);
+    append_json_string(to.append(",\"Claim\":"), file.bucket.claim);
+    to.append(",\"Safe\":").append(std::to_string(file.bucket.safe));
+    to.append(file.bucket.going ? ",\"Going\":true}" : "}");
+  }
   tusd.unknown(file.unknown_tusd);
   tusd.end();
 }
@@ -405,4 +429,4 @@ std::string raw_of_metadata(const Metadata& metadata) {
   return raw;
 }
 
-}  // namespace tus::file_store
+}  // namespace tus::stores

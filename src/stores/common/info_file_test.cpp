@@ -1,11 +1,11 @@
-#include "stores/file/info_file.h"
+#include "stores/common/info_file.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 
-namespace tus::file_store {
+namespace tus::stores {
 namespace {
 
 UploadId some_id() { return *UploadId::parse("24e533e02ec3bc40c387f1a0e460e216"); }
@@ -237,4 +237,4 @@ TEST(info_file, leaves_out_what_would_make_it_unreadable) {
 }
 
 }  // namespace
-}  // namespace tus::file_store
+}  // namespace tus::stores

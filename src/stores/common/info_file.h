@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace tus::file_store {
+namespace tus::stores {
 
 // How much of the data file is known to survive a power cut.
 struct DurableMark {
@@ -19,12 +19,27 @@ struct DurableMark {
   bool strict = false;
 };
 
+// What a store in a bucket has to know beside that.
+struct BucketRecord {
+  std::string
+      multipart;  // S3's id of the multipart upload, where the upload's own id does not end with it
+  std::string
+      mark;  // in the metadata of the object, to tell it from one that somebody else has put there
+  std::string claim;       // of the last writer, so that no two versions of a record are alike
+  std::uint64_t safe = 0;  // the offset when the record was written: it is at least that
+  bool going = false;      // being terminated: no upload any more
+
+  friend bool operator==(const BucketRecord&, const BucketRecord&) = default;
+};
+
 struct InfoFile {
   UploadInfo info;                             // its offset is not in the file: see counted_size()
   std::optional<std::uint64_t> pending_start;  // bytes beyond it await commit_staged()
   std::optional<DurableMark> durable;
   // Of a pending join: of the machine when its bytes were written; empty before the first of them.
   std::string join_boot_id;
+  BucketRecord bucket;
+  std::string named;  // "ID" in the text; not written
   // Members that we do not know, ready to be written again: `,"Key":value...`
   std::string unknown;
   std::string unknown_tusd;
@@ -41,4 +56,4 @@ std::uint64_t counted_size(const InfoFile& file, std::uint64_t data_size, std::s
 // Upload-Metadata as a client would have sent these pairs.
 std::string raw_of_metadata(const Metadata& metadata);
 
-}  // namespace tus::file_store
+}  // namespace tus::stores
