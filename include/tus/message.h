@@ -49,6 +49,7 @@ struct RequestHead {
   std::string scheme = "http";
   std::string host;            // Host or :authority as sent, syntactically valid
   std::string remote_address;  // "127.0.0.1:5432", or what a trusted proxy says; empty when unknown
+  std::string peer_address;    // who the connection is with, a proxy or not; empty when unknown
   std::string request_id;      // X-Request-ID or one of ours
   Fields fields;
   bool has_body = false;                        // framing announces a body

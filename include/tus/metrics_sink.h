@@ -7,6 +7,7 @@
 #include <tus/upload_info.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -34,6 +35,15 @@ enum class Refusal : std::uint8_t {
   per_address,    // max_connections_per_address
   uploads,        // max_uploads_per_address
 };
+
+// What brings messages to hooks.
+enum class HookTransport : std::uint8_t {
+  file,  // programs
+  http,
+};
+inline constexpr std::size_t hook_transport_count = 2;
+
+enum class HookOutcome : std::uint8_t { good, failed };
 
 enum class SyncTarget : std::uint8_t { data, directory };
 enum class SyncOutcome : std::uint8_t { safe, failed };
@@ -86,6 +96,11 @@ class TUS_EXPORT MetricsSink {
   // Asked hooks are counted by the handler; what delivers notifications counts those.
   virtual void hook_called(HookEvent) noexcept {}
   virtual void hook_failed(HookEvent) noexcept {}
+  // Each call of a transport, with all its attempts, by what makes it.
+  virtual void hook_took(HookTransport, HookEvent, HookOutcome, std::chrono::nanoseconds) noexcept {
+  }
+  // A notification that was tried for too long and was set aside.
+  virtual void hook_given_up(HookEvent) noexcept {}
 
   // A sweep has removed an upload, or what belonged to none, with so many bytes.
   virtual void upload_expired(std::uint64_t bytes) noexcept { (void)bytes; }

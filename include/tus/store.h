@@ -197,8 +197,15 @@ class TUS_EXPORT Store {
   // start, beside everything else, again and again while the deadline was too short for it.
   virtual Awaitable<Status> prepare(Deadline deadline);
 
+  // Where the store has a say in the id of an upload, or in where its bytes go: settles both before anybody
+  // hears of it. `id` and `storage` are wishes before and final afterwards. The default leaves the draft as
+  // it is. Errors: store_unavailable, internal (a wish that cannot be met).
+  virtual Awaitable<Result<UploadDraft>> place(UploadDraft draft, Deadline deadline);
+  // When no upload is made of it in the end, also after create() has failed. As far as it can.
+  virtual Awaitable<void> give_up_place(UploadDraft draft, Deadline deadline);
+
   // Makes a new upload, with its first bytes where they are here already (at most the draft's length).
-  // Nothing is left behind when it fails. `first` must stay valid until the call returns. Errors:
+  // Nothing is left behind when it fails, but for the draft's place. `first` must stay valid until the call returns. Errors:
   // upload_exists, no_space, store_unavailable.
   virtual Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
                                                             std::span<const std::byte> first,

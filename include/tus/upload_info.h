@@ -70,6 +70,7 @@ struct UploadDraft {
   // then makes it as safe as finish() would before create() returns.
   FinishState finish = FinishState::derived;
   UploadDigest digest;
+  std::string place;  // by Store::place(): the store's own business; empty: it needs none
 };
 
 TUS_NAMESPACE_END

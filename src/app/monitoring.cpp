@@ -63,9 +63,24 @@ Awaitable<Status> Monitoring::look_at_store() {
   if (watched_.directory.empty()) co_return health;
   auto job = [this](std::span<std::byte>) { return space_of(watched_.directory); };
   const auto space = co_await run_blocking(*watched_.pool, job, Blocking::for_long);
+  std::optional<std::size_t> dead_letters;
+  if (watched_.hooks) dead_letters = co_await watched_.hooks->dead_letters();
   std::lock_guard lock(mutex_);
   space_ = space;
+  dead_letters_ = dead_letters;
   co_return health;
+}
+
+std::optional<metrics::HookSamples> Monitoring::look_at_hooks() {
+  if (!watched_.hooks) return std::nullopt;
+  const auto figures = watched_.hooks->figures();
+  metrics::HookSamples samples;
+  samples.transport = watched_.hooks->transport();
+  samples.waiting = figures.waiting;
+  samples.oldest_age = figures.oldest_age;
+  std::lock_guard lock(mutex_);
+  samples.dead_letters = dead_letters_;
+  return samples;
 }
 
 void Monitoring::mount_on(HttpServer& server, const Config& config) {
@@ -90,6 +105,7 @@ Awaitable<Response> Monitoring::metrics_page(RequestHead head) {
     samples.loops = watched_.loops->figures();
     samples.process = metrics::look_at_process();
     samples.ready = ready == Ready::yes;
+    samples.hooks = look_at_hooks();
     {
       std::lock_guard lock(mutex_);
       samples.storage = space_;

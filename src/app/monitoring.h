@@ -3,6 +3,7 @@
 
 #include "app/config.h"
 #include "app/readiness.h"
+#include "hooks/common/engine.h"
 #include "metrics/prometheus_metrics.h"
 
 #include <tus/blocking_pool.h>
@@ -24,7 +25,8 @@ struct Watched {
   std::shared_ptr<Store> store;
   std::shared_ptr<BlockingPool> pool;
   const EventLoops* loops = nullptr;
-  std::filesystem::path directory;  // of the uploads; empty where there is none
+  std::filesystem::path directory;       // of the uploads; empty where there is none
+  std::shared_ptr<hooks::Engine> hooks;  // none where nobody wants to be told anything
 };
 
 class Monitoring {
@@ -39,6 +41,7 @@ class Monitoring {
 
  private:
   Awaitable<Status> look_at_store();
+  std::optional<metrics::HookSamples> look_at_hooks();
   Awaitable<Response> metrics_page(RequestHead head);
   Awaitable<Response> ready_page(RequestHead head);
 
@@ -46,7 +49,9 @@ class Monitoring {
   // A thread of its own: who watches must not stand in line behind what is watched.
   std::shared_ptr<BlockingPool> own_pool_ = make_blocking_pool(1);
   std::mutex mutex_;
-  std::optional<metrics::StorageSpace> space_;  // with mutex_: when last looked at
+  // With mutex_: when last looked at.
+  std::optional<metrics::StorageSpace> space_;
+  std::optional<std::size_t> dead_letters_;
   Readiness readiness_;
 };
 

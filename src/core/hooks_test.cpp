@@ -2,6 +2,8 @@
 #include "core/access.h"
 #include "core/service_test_kit.h"
 
+#include <tus/testing/manual_clock.h>
+
 #include <algorithm>
 
 namespace tus::core::test {
@@ -183,35 +185,11 @@ TEST(AccessKey, IsOfAllThatAHookMayLookAt) {  // [HOOK-24]
 
 // ---- post-receive
 
-// A PATCH of 11 bytes that stalls after five.
-struct Running {
-  Running(Bench& bench, const std::string& path)
-      : exchange(Bench::head("PATCH", path, Bench::patch_fields(0)), script()),
-        done(asio::co_spawn(bench.context(), bench.handler().handle(exchange), asio::use_future)) {
-    EXPECT_TRUE(bench.run(exchange.body().held(Bench::in(5s))));
-  }
-  static BodyScript script() {
-    BodyScript body;
-    body.pieces = {"hello", " world"};
-    body.hold_before = 1;
-    body.announced = 11;
-    return body;
-  }
-  void finish(Bench& bench) {
-    while (done.wait_for(0s) != std::future_status::ready) {
-      bench.context().restart();
-      bench.context().run_one_for(20s);
-    }
-  }
-  FakeExchange exchange;
-  std::future<void> done;
-};
-
 TEST_F(HookedService, ProgressIsToldAsBytesComeAndAtTheEnd) {  // [HOOK-25]
   hooks->wanted = {HookEvent::post_receive};
   bench.options.progress_interval = 0ms;
   const auto path = bench.create(11);
-  Running running(bench, path);
+  StalledPatch running(bench, path);
   EXPECT_EQ(hooks->progress, std::vector<std::uint64_t>{5});
   running.exchange.body().release();
   running.finish(bench);
@@ -223,7 +201,7 @@ TEST_F(HookedService, ProgressIsToldNoMoreOftenThanAsked) {  // [HOOK-25]
   hooks->wanted = {HookEvent::post_receive};
   bench.options.progress_interval = 1h;
   const auto path = bench.create(11);
-  Running running(bench, path);
+  StalledPatch running(bench, path);
   running.exchange.body().release();
   running.finish(bench);
   EXPECT_EQ(hooks->progress, std::vector<std::uint64_t>{11}) << "the end is always told";
@@ -231,11 +209,50 @@ TEST_F(HookedService, ProgressIsToldNoMoreOftenThanAsked) {  // [HOOK-25]
   EXPECT_EQ(hooks->progress.size(), 1u) << "nothing has come";
 }
 
+TEST_F(HookedService, ABodyThatFallsSilentIsToldInTime) {  // [HOOK-29]
+  hooks->wanted = {HookEvent::post_receive};
+  const auto clock = std::make_shared<testing::ManualClock>();
+  bench.parts.clock = clock;
+  bench.options.progress_interval = 5ms;
+  const auto path = bench.create(11);
+  StalledPatch running(bench, path);
+  const auto run_for = [this](std::chrono::milliseconds time) {
+    bench.context().restart();
+    bench.context().run_for(time);
+  };
+  run_for(20ms);
+  EXPECT_TRUE(hooks->progress.empty()) << "the clock stands still";
+  clock->advance(5ms);
+  for (int i = 0; i < 1000 && hooks->progress.empty(); ++i) run_for(5ms);
+  EXPECT_EQ(hooks->progress, std::vector<std::uint64_t>{5});
+  clock->advance(1h);
+  run_for(20ms);
+  EXPECT_EQ(hooks->progress.size(), 1u) << "nothing new";
+  running.exchange.body().release();
+  running.finish(bench);
+  EXPECT_EQ(hooks->progress, (std::vector<std::uint64_t>{5, 11}));
+}
+
+TEST_F(HookedService, ASilentBodyThatEndsIsToldOnce) {  // [HOOK-29]
+  hooks->wanted = {HookEvent::post_receive};
+  bench.options.progress_interval = 1h;
+  const auto path = bench.create(11);
+  {
+    StalledPatch running(bench, path);
+    running.exchange.body().release();
+    running.finish(bench);
+  }
+  bench.context().restart();
+  EXPECT_LT(bench.context().run_for(20s), 10u);
+  EXPECT_TRUE(bench.context().stopped()) << "no timer is left behind";
+  EXPECT_EQ(hooks->progress, std::vector<std::uint64_t>{11});
+}
+
 TEST_F(HookedService, AHookStopsAnUpload) {  // [HOOK-26]
   hooks->wanted = {HookEvent::post_receive, HookEvent::post_terminate};
   bench.options.progress_interval = 0ms;
   const auto path = bench.create(11);
-  Running running(bench, path);
+  StalledPatch running(bench, path);
   ASSERT_TRUE(hooks->stop);
   Response answer(409);
   answer.body = "enough";
@@ -252,7 +269,7 @@ TEST_F(HookedService, AStopWithoutAnAnswerIsTusds) {  // [HOOK-26]
   hooks->wanted = {HookEvent::post_receive};
   bench.options.progress_interval = 0ms;
   const auto path = bench.create(11);
-  Running running(bench, path);
+  StalledPatch running(bench, path);
   hooks->stop(std::nullopt);
   running.finish(bench);
   EXPECT_EQ(running.exchange.final_response()->status, 400);
@@ -263,7 +280,7 @@ TEST_F(HookedService, AStopThatComesTooLateChangesNothing) {  // [HOOK-27]
   hooks->wanted = {HookEvent::post_receive};
   const auto path = bench.create(11);
   {
-    Running running(bench, path);
+    StalledPatch running(bench, path);
     running.exchange.body().release();
     running.finish(bench);
     EXPECT_EQ(running.exchange.final_response()->status, 204);

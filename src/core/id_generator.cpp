@@ -1,26 +1,9 @@
 #include "core/id_generator.h"
 
-#include <array>
-#include <cerrno>
-#include <string>
-#include <sys/random.h>
-#include <system_error>
+#include "async/random_id.h"
 
 namespace tus::core {
 
-UploadId random_upload_id() {
-  std::array<unsigned char, 16> bits{};
-  if (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size())) {
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  }
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bits.size());
-  for (unsigned char byte : bits) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return *UploadId::parse(text);
-}
+UploadId random_upload_id() { return *UploadId::parse(random_id()); }
 
 }  // namespace tus::core

@@ -229,13 +229,14 @@ TEST_F(Joining, HooksAreToldWhatItIs) {  // [CONCAT-78]
   hooks->answer = [&told](const HookMessage& message) -> Result<HookReply> {
     told.push_back(std::string(message.upload.is_partial ? "part" : "") +
                    (message.upload.is_final
-                        ? "final " + std::to_string(message.upload.partial_uploads.size())
+                        ? "final " + std::to_string(message.upload.partial_uploads.size()) +
+                              " of " + std::to_string(message.upload.length.value_or(0))
                         : ""));
     return HookReply();
   };
   const auto a = part("abc");
   created("final;" + a + " " + a);
-  EXPECT_EQ(told, (std::vector<std::string>{"part", "part", "final 0", "final 2"}));
+  EXPECT_EQ(told, (std::vector<std::string>{"part", "part", "final 2 of 6", "final 2 of 6"}));
 }
 
 TEST_F(Joining, WhileItRunsNothingLooksComplete) {  // [CONCAT-83]

@@ -1,6 +1,6 @@
 #include "core/running_digest.h"
 
-#include "core/id_generator.h"
+#include "async/random_id.h"
 #include "protocol/header_values.h"
 
 namespace tus::core {
@@ -11,7 +11,7 @@ constexpr std::string_view algorithm = "sha-256 ";
 
 }  // namespace
 
-RunningDigest RunningDigest::begin() { return RunningDigest(random_upload_id().str()); }
+RunningDigest RunningDigest::begin() { return RunningDigest(random_id()); }
 
 std::optional<RunningDigest> RunningDigest::parse(std::string_view text) {
   if (!text.starts_with(algorithm)) return std::nullopt;

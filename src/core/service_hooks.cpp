@@ -25,6 +25,7 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
   proposed.metadata = draft.metadata;
   proposed.is_partial = draft.is_partial;
   proposed.is_final = !draft.partial_uploads.empty();
+  proposed.partial_uploads = draft.partial_uploads;
   auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
   if (!reply) co_return fail(std::move(reply.error()));
   hook_response = shared(std::move(reply->response));

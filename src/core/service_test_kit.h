@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -338,6 +339,30 @@ class Bench {
  private:
   asio::io_context context_{1};
   std::unique_ptr<Handler> handler_;
+};
+
+// A PATCH of "hello world" that stalls after five bytes.
+struct StalledPatch {
+  StalledPatch(Bench& bench, const std::string& path)
+      : exchange(Bench::head("PATCH", path, Bench::patch_fields(0)), script()),
+        done(asio::co_spawn(bench.context(), bench.handler().handle(exchange), asio::use_future)) {
+    EXPECT_TRUE(bench.run(exchange.body().held(Bench::in(std::chrono::seconds(5)))));
+  }
+  static BodyScript script() {
+    BodyScript body;
+    body.pieces = {"hello", " world"};
+    body.hold_before = 1;
+    body.announced = 11;
+    return body;
+  }
+  void finish(Bench& bench) {
+    while (done.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      bench.context().restart();
+      bench.context().run_one_for(std::chrono::seconds(20));
+    }
+  }
+  FakeExchange exchange;
+  std::future<void> done;
 };
 
 inline std::string field(const Response& response, std::string_view name) {

@@ -136,8 +136,6 @@ Awaitable<Outcome> UploadService::create(CreateCommand command, Request request)
 
 Awaitable<Result<HeldUpload>> UploadService::create_held(
     UploadDraft draft, Request request, std::optional<std::span<const std::byte>> first) {
-  HeldUpload held;
-  held.keeper = std::make_shared<LeaseKeeper>(parts_.clock->now());
   const bool id_is_known_elsewhere = !draft.id.empty();
   if (!id_is_known_elsewhere) draft.id = random_upload_id();
   const auto bytes = first.value_or(std::span<const std::byte>());
@@ -149,7 +147,27 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   }
   digests_.start(draft, bytes);
   // Recovery, and who hears of the creation, see an upload that awaits its finish before we start it.
-  if (first && !id_is_known_elsewhere && !awaits_finish) {
+  const bool is_secret = first && !id_is_known_elsewhere && !awaits_finish;
+
+  auto placed = co_await parts_.store->place(std::move(draft), store_deadline());
+  if (!placed) co_return fail(std::move(placed.error()));
+  std::optional<UploadDraft> place;
+  if (!placed->place.empty()) place = *placed;
+  auto held = co_await create_placed(*std::move(placed), request.head, bytes,
+                                     is_secret ? Creating::in_secret : Creating::under_lease);
+  if (!held && place) {
+    co_await parts_.store->give_up_place(*std::move(place), store_deadline());
+  }
+  co_return held;
+}
+
+Awaitable<Result<HeldUpload>> UploadService::create_placed(UploadDraft draft,
+                                                           const RequestHead& head,
+                                                           std::span<const std::byte> first,
+                                                           Creating how) {
+  HeldUpload held;
+  held.keeper = std::make_shared<LeaseKeeper>(parts_.clock->now());
+  if (how == Creating::in_secret) {
     held.lease = std::make_unique<FreshLease>();
   } else {
     auto lease = co_await acquire(parts_, draft.id, lock_deadline(), held.keeper);
@@ -165,9 +183,9 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   announced.is_partial = draft.is_partial;
   announced.is_final = !draft.partial_uploads.empty();
   announced.partial_uploads = draft.partial_uploads;
-  auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, request.head);
+  auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, head);
   if (!ticket) co_return fail(std::move(ticket.error()));
-  auto upload = co_await create_in_store(std::move(draft), *held.lease, bytes);
+  auto upload = co_await create_in_store(std::move(draft), *held.lease, first);
   if (!upload) {
     withdraw(context_, std::move(*ticket));
     co_return fail(std::move(upload.error()));
@@ -175,7 +193,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_held(
   happened(context_, std::move(*ticket));
   held.upload = std::move(*upload);
   parts_.metrics->upload_created(held.upload->info());
-  log_upload(parts_, "UploadCreated", held.upload->info(), request.head);
+  log_upload(parts_, "UploadCreated", held.upload->info(), head);
   co_return held;
 }
 

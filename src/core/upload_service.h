@@ -61,6 +61,10 @@ class UploadService {
   // `first`: the whole body, when it is here already.
   Awaitable<Result<HeldUpload>> create_held(UploadDraft draft, Request request,
                                             std::optional<std::span<const std::byte>> first);
+  // in_secret: nobody else can know its id before it is there, so it needs no lock.
+  enum class Creating : std::uint8_t { in_secret, under_lease };
+  Awaitable<Result<HeldUpload>> create_placed(UploadDraft draft, const RequestHead& head,
+                                              std::span<const std::byte> first, Creating how);
   // The bytes that a store may begin to take while it opens an upload.
   struct EarlyAppend {
     BodySource& body;

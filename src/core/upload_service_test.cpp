@@ -27,24 +27,6 @@ struct Service : ::testing::Test {
   }
 };
 
-// Starts a PATCH whose body stalls after its first piece.
-struct StalledPatch {
-  StalledPatch(Bench& bench, const std::string& path)
-      : exchange(Bench::head("PATCH", path, Bench::patch_fields(0)), script()),
-        done(asio::co_spawn(bench.context(), bench.handler().handle(exchange), asio::use_future)) {
-    EXPECT_TRUE(bench.run(exchange.body().held(Bench::in(5s))));
-  }
-  static BodyScript script() {
-    BodyScript body;
-    body.pieces = {"hello", " world"};
-    body.hold_before = 1;
-    body.announced = 11;
-    return body;
-  }
-  FakeExchange exchange;
-  std::future<void> done;
-};
-
 TEST_F(Service, ANewPatchTakesOverFromOneThatStallsAndKeepsItsBytes) {  // [LOCK-1]
   const auto path = bench.create(11);
   StalledPatch stalled(bench, path);

@@ -84,6 +84,9 @@ struct Counters {
                                      10ull << 30, 100ull << 30, 1ull << 40}};
   static constexpr Scale wait_scale{
       in_seconds, {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 20}};
+  // From a program that does nothing to one that is killed.
+  static constexpr Scale hook_scale{
+      in_seconds, {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15, 60}};
 
   std::array<Number, tusd_methods> requests;
   std::array<Number, error_codes> errors;
@@ -94,6 +97,12 @@ struct Counters {
   Number connections_open;
   std::array<Number, hook_types.size()> hooks_called;
   std::array<Number, hook_types.size()> hooks_failed;
+  std::array<Number, hook_types.size()> hooks_given_up;
+  struct HookCalls {
+    Histogram durations{hook_scale};
+    Number failures;
+  };
+  std::array<std::array<HookCalls, hook_types.size()>, hook_transport_count> hook_calls;
 
   Number connections_accepted;
   std::array<Number, 3> connections_refused;  // by Refusal

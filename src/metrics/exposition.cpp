@@ -23,6 +23,9 @@ constexpr std::array<std::string_view, 4> lock_outcomes{"granted", "refused", "t
 constexpr std::array<std::string_view, 4> refusals{"descriptors", "connections", "address",
                                                    "uploads"};
 constexpr std::array<std::size_t, 7> usual_rejections{400, 414, 431, 500, 501, 503, 505};
+constexpr std::array<std::string_view, hook_transport_count> hook_transports{"file", "http"};
+constexpr std::array<std::string_view, 3> kept_notifications{"post-create", "post-finish",
+                                                             "post-terminate"};
 constexpr std::array<std::string_view, 2> sync_targets{"data", "directory"};
 
 // ---- tusd's
@@ -194,6 +197,47 @@ void add_sweeps(Families& out, const Counters& c) {
           .take());
 }
 
+// Of the transport that is in use.
+void add_hook_calls(Families& out, const Counters& c, HookTransport transport) {
+  const auto index = static_cast<std::size_t>(transport);
+  const auto name = hook_transports.at(index);
+  auto durations = histograms("tusd_hook_call_duration_seconds",
+                              "Calls of hooks with all their attempts, by type and transport.");
+  auto failures = metrics::counters("tusd_hook_call_failures_total",
+                                    "Calls of hooks that failed, by type and transport.");
+  for (std::size_t i = 0; i < hook_types.size(); ++i) {
+    const auto& calls = c.hook_calls.at(index)[i];
+    const auto labels = {Label{"hooktype", hook_types[i]}, Label{"transport", name}};
+    durations.add_histogram(calls.durations, labels);
+    failures.add_counter(calls.failures.get(), labels);
+  }
+  out.push_back(std::move(durations).take());
+  out.push_back(std::move(failures).take());
+}
+
+void add_deliveries(Families& out, const Counters& c, const HookSamples& hooks) {
+  add_hook_calls(out, c, hooks.transport);
+  out.push_back(gauges("tusd_hook_events_waiting", "Events that have happened and wait for a hook.")
+                    .gauge(static_cast<double>(hooks.waiting))
+                    .take());
+  out.push_back(gauges("tusd_hook_oldest_event_age_seconds",
+                       "Age of the oldest event that waits for a hook; 0 when none does.")
+                    .gauge(std::chrono::duration<double>(hooks.oldest_age).count())
+                    .take());
+  auto given_up = metrics::counters("tusd_hook_events_given_up_total",
+                                    "Events that were set aside because no hook took them.");
+  for (std::size_t i = 0; i < hook_types.size(); ++i) {
+    if (std::ranges::find(kept_notifications, hook_types[i]) == kept_notifications.end()) continue;
+    given_up.add_counter(c.hooks_given_up[i].get(), {{"hooktype", hook_types[i]}});
+  }
+  out.push_back(std::move(given_up).take());
+  if (!hooks.dead_letters) return;
+  out.push_back(
+      gauges("tusd_hook_dead_letters", "Events that were set aside and wait for a replay.")
+          .gauge(static_cast<double>(*hooks.dead_letters))
+          .take());
+}
+
 void add_machine(Families& out, const Counters& c, const Samples& samples) {
   auto syncs =
       histograms("tusd_fsync_duration_seconds", "How long the disk took to make something safe.");
@@ -281,6 +325,7 @@ std::string write_metrics(const Counters& counters, const Samples& samples) {
   add_bytes(families, counters);
   add_uploads(families, counters);
   add_sweeps(families, counters);
+  if (samples.hooks) add_deliveries(families, counters, *samples.hooks);
   add_machine(families, counters, samples);
   add_state(families, samples);
   add_process(families, samples.process);

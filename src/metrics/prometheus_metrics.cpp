@@ -139,6 +139,17 @@ void PrometheusMetrics::hook_failed(HookEvent event) noexcept {
   state_->counters.hooks_failed[index_of(event)].add();
 }
 
+void PrometheusMetrics::hook_took(HookTransport transport, HookEvent event, HookOutcome outcome,
+                                  std::chrono::nanoseconds duration) noexcept {
+  auto& calls = state_->counters.hook_calls[index_of(transport)][index_of(event)];
+  calls.durations.observe(duration);
+  if (outcome == HookOutcome::failed) calls.failures.add();
+}
+
+void PrometheusMetrics::hook_given_up(HookEvent event) noexcept {
+  state_->counters.hooks_given_up[index_of(event)].add();
+}
+
 void PrometheusMetrics::synced(SyncTarget target, SyncOutcome outcome,
                                std::chrono::nanoseconds duration) noexcept {
   state_->counters.syncs[index_of(target)].observe(duration);

@@ -8,6 +8,8 @@
 #include <tus/metrics_sink.h>
 #include <tus/runtime.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,6 +22,13 @@ struct StorageSpace {
   std::uint64_t size = 0;
 };
 
+struct HookSamples {
+  HookTransport transport = HookTransport::file;
+  std::size_t waiting = 0;  // notifications
+  std::chrono::milliseconds oldest_age{0};
+  std::optional<std::size_t> dead_letters;  // none: nobody has looked yet
+};
+
 // What is looked at when somebody asks, instead of being counted.
 struct Samples {
   PoolFigures pool;
@@ -27,6 +36,7 @@ struct Samples {
   ProcessFigures process;
   std::optional<bool> ready;
   std::optional<StorageSpace> storage;  // where the uploads are on a file system
+  std::optional<HookSamples> hooks;     // where there are programs or an endpoint
 };
 
 class PrometheusMetrics final : public MetricsSink {
@@ -64,6 +74,9 @@ class PrometheusMetrics final : public MetricsSink {
   void upload_evicted() noexcept override;
   void hook_called(HookEvent event) noexcept override;
   void hook_failed(HookEvent event) noexcept override;
+  void hook_took(HookTransport transport, HookEvent event, HookOutcome outcome,
+                 std::chrono::nanoseconds duration) noexcept override;
+  void hook_given_up(HookEvent event) noexcept override;
   void synced(SyncTarget target, SyncOutcome outcome,
               std::chrono::nanoseconds duration) noexcept override;
 

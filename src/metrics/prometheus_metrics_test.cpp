@@ -207,6 +207,31 @@ TEST_F(Exposition, LocksAndFinishes) {  // [METRIC-6] [METRIC-7]
   EXPECT_EQ(value("tusd_swept_bytes_total"), "123");
 }
 
+TEST_F(Exposition, HooksWhereThereAreAny) {  // [METRIC-13]
+  EXPECT_EQ(value("tusd_hook_events_waiting"), "(none)");
+  samples.hooks = HookSamples{.transport = HookTransport::http,
+                              .waiting = 7,
+                              .oldest_age = 1500ms,
+                              .dead_letters = std::nullopt};
+  metrics.hook_took(HookTransport::http, HookEvent::post_finish, HookOutcome::good, 2ms);
+  metrics.hook_took(HookTransport::http, HookEvent::post_finish, HookOutcome::failed, 1s);
+  metrics.hook_given_up(HookEvent::post_terminate);
+  const std::string labels = "{hooktype=\"post-finish\",transport=\"http\"";
+  EXPECT_EQ(value("tusd_hook_call_duration_seconds_count" + labels + "}"), "2");
+  EXPECT_EQ(value("tusd_hook_call_duration_seconds_bucket" + labels + ",le=\"0.0025\"}"), "1");
+  EXPECT_EQ(value("tusd_hook_call_failures_total" + labels + "}"), "1");
+  EXPECT_EQ(value("tusd_hook_call_failures_total{hooktype=\"pre-create\",transport=\"http\"}"), "0")
+      << "from the beginning";
+  EXPECT_EQ(value("tusd_hook_events_waiting"), "7");
+  EXPECT_EQ(value("tusd_hook_oldest_event_age_seconds"), "1.5");
+  EXPECT_EQ(value("tusd_hook_events_given_up_total{hooktype=\"post-terminate\"}"), "1");
+  EXPECT_EQ(value("tusd_hook_events_given_up_total{hooktype=\"post-create\"}"), "0");
+  EXPECT_EQ(value("tusd_hook_dead_letters"), "(none)") << "nobody has looked";
+  samples.hooks->dead_letters = 3;
+  EXPECT_EQ(value("tusd_hook_dead_letters"), "3");
+  for (const auto& [name, count] : series()) EXPECT_FALSE(name.contains("transport=\"file\""));
+}
+
 TEST_F(Exposition, TheMachine) {  // [METRIC-8] [METRIC-9]
   metrics.synced(SyncTarget::data, SyncOutcome::safe, 30ms);
   metrics.synced(SyncTarget::directory, SyncOutcome::failed, 1ms);

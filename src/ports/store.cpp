@@ -32,6 +32,10 @@ Awaitable<Result<Joined>> Upload::concatenate(const Lease&, Deadline) {
 
 Awaitable<Status> Store::prepare(Deadline) { co_return Status(); }
 
+Awaitable<Result<UploadDraft>> Store::place(UploadDraft draft, Deadline) { co_return draft; }
+
+Awaitable<void> Store::give_up_place(UploadDraft, Deadline) { co_return; }
+
 Awaitable<Result<std::vector<UploadId>>> Store::pending_joins(Deadline) {
   co_return std::vector<UploadId>();
 }

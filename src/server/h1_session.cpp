@@ -267,6 +267,7 @@ std::optional<H1Session::Next> H1Session::scan_head(std::string_view data, HeadS
   if (context_->options.behind_proxy) {
     parsed->head.remote_address = protocol::named_client(parsed->head.fields).value_or("");
   }
+  parsed->head.peer_address = connection_->peer();
   if (parsed->head.remote_address.empty()) parsed->head.remote_address = connection_->peer();
   parsed->head.request_id = request_id(parsed->head);
   exchange_.emplace(*connection_, *context_, std::move(*parsed));

@@ -63,7 +63,8 @@ class Endpoint(http.server.ThreadingHTTPServer):
 class HookServer:
     """Use as a context manager, or close() it."""
 
-    def __init__(self, port=0, failure_rate=0.0, seed=0):
+    def __init__(self, port=0, failure_rate=0.0, seed=0, tls=None):
+        """`tls`: the context of an HTTPS server."""
         self.lock = threading.Lock()
         self.calls = []
         self.connections = []
@@ -74,7 +75,10 @@ class HookServer:
         self.endpoint = Endpoint(("127.0.0.1", port), Handler)
         self.endpoint.hooks = self
         self.port = self.endpoint.server_port
-        self.url = f"http://127.0.0.1:{self.port}/hooks"
+        if tls:
+            # The handshake belongs to the thread of a connection, which may be gone before it is over.
+            self.endpoint.socket = tls.wrap_socket(self.endpoint.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hooks"
         self.thread = threading.Thread(target=self.endpoint.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 

@@ -126,7 +126,7 @@ class RenameOnFinish(Programs):
     def test_same_name(self):
         """[HOOK-171] Files of the same name stand side by side, and an event that comes twice makes one of them."""
         shutil.copy(EXAMPLES / "rename-on-finish", self.hooks / "really")
-        (self.hooks / "post-finish").write_text("#!/bin/sh\ncat >message\n./really <message && ./really <message")
+        (self.hooks / "post-finish").write_text("#!/bin/sh\ncat >message-$$\n./really <message-$$ && ./really <message-$$")
         (self.hooks / "post-finish").chmod(0o755)
         target = self.scratch / "named"
         self.start("post-finish", NAMED_DIR=str(target))

@@ -8,7 +8,7 @@ import time
 
 from harness import EndToEndTest, main, wait_until
 from hook_kit import ASKED, EVENTS, FileHooks, HttpHooks, refuse, whole
-from hook_server import HookServer
+from hook_server import HookServer, Reply
 from wire import TUS, patch_fields
 
 METADATA = {"Upload-Metadata": "filename " + base64.b64encode(b"x.txt").decode()}
@@ -208,7 +208,8 @@ class Table:
         self.assertEqual(self.wire.head(path).offset, 0, "nothing of it was done")
         self.assertEqual(self.wire.ask("POST", self.files, concat).status, 201)
         final = self.hooks.calls("pre-create")[-1].upload
-        self.assertEqual((final["IsFinal"], final["PartialUploads"]), (True, None))
+        self.assertEqual((final["ID"], final["IsFinal"], final["PartialUploads"], final["Size"], final["Storage"]),
+                         ("", True, [part[len(self.files):]], 3, None))
 
     def test_asked_hooks_fail(self):
         """[HOOK-159] Whatever goes wrong counts as no permission, and says nothing of its reasons to clients."""
@@ -300,15 +301,22 @@ class Programs(Table, EndToEndTest):
     def test_legacy(self):
         """[HOOK-135] The flat messages of before, where the exit code says no and stderr why."""
         self.start("-hooks-format=legacy", "-hooks-stop-code=7", events=("pre-create", "post-receive", "post-finish"))
-        self.hooks.program("pre-create", "echo 'not you' >&2; exit 1")
-        answer = self.wire.ask("POST", self.files, {**TUS, "Upload-Length": 3})
-        self.assertGreaterEqual(answer.status, 400)
-        self.assertIn(b"not you", answer.body)
+        for code in (1, 2, 255):
+            self.hooks.program("pre-create", f"echo 'not you {code}' >&2; exit {code}")
+            answer = self.wire.ask("POST", self.files, {**TUS, "Upload-Length": 3})
+            self.assertEqual((answer.status, answer.body.strip()), (400, f"not you {code}".encode()), answer)
+        self.assertEqual(self.stored(), [])
+        self.hooks.program("pre-create", "echo '{\"RejectUpload\": true}'; echo 'well' >&2")
+        self.assertEqual(self.wire.ask("POST", self.files, {**TUS, "Upload-Length": 3}).status, 201, "words are no refusal")
         self.hooks.says("pre-create")
         path = whole(self.wire, self.files, b"123", METADATA).path
-        message = self.wait_for_lines(3)[-1]
+        wait_until(lambda: path[len(self.files):] in (self.hooks.directory / "calls").read_text(), SECONDS, "its message")
+        message = next(line for line in self.wait_for_lines(1) if line["ID"] == path[len(self.files):])
+        self.assertNotIn("Type", message)
         self.assertEqual((message["ID"], message["Size"], message["Offset"], message["MetaData"]),
                          (path[len(self.files):], 3, 3, {"filename": "x.txt"}))
+        self.hooks.program("post-receive", "exit 8")
+        self.assertEqual(whole(self.wire, self.files, b"123").status, 201, "another code stops nothing")
         self.hooks.program("post-receive", "exit 7")
         path = self.wire.create(self.files, 1 << 20)
         self.wire.send_head("PATCH", path, patch_fields(0, 1 << 20))
@@ -316,6 +324,8 @@ class Programs(Table, EndToEndTest):
         sender.start()
         self.assert_error(self.wire.receive(), 400, "ERR_UPLOAD_STOPPED")
         sender.join()
+        with self.server.wire() as wire:
+            self.assertEqual(wire.head(path).status, 404)
 
     def wait_for_lines(self, count):
         def lines():
@@ -365,9 +375,13 @@ class Http(Table, EndToEndTest):
     def test_legacy(self):
         """[HOOK-165] The flat messages, the event in a header, and a status from 400 says no."""
         self.start("-hooks-format=legacy", events=("pre-create", "post-finish"))
-        self.hooks.fails("pre-create", "status 404")
-        answer = self.wire.ask("POST", self.files, {**TUS, "Upload-Length": 3})
-        self.assertEqual((answer.status, answer.body), (404, b"not here"), answer)
+        for status in (400, 401, 403, 404, 418, 500, 503):
+            body = f"no, {status}".encode()
+            self.hooks.server.answer("pre-create", Reply(body, status=status, content_type="text/plain"))
+            answer = self.wire.ask("POST", self.files, {**TUS, "Upload-Length": 3})
+            self.assertEqual((answer.status, answer.body), (status, body), answer)
+        self.assertEqual(self.stored(), [])
+        self.assertEqual(self.hooks.server.of()[0].headers["Hook-Name"], "pre-create")
         self.hooks.says("pre-create")
         path = whole(self.wire, self.files, b"123", METADATA).path
         call = self.wait_for("post-finish")[0]

@@ -57,6 +57,12 @@ class Metrics(EndToEndTest):
         wait_until(lambda: scrape(server)["tusd_requests_in_flight"] == 0, 10, "no request is left")
         return path
 
+    def with_hooks(self):
+        """The option without which there are no figures of hooks. None of the programs is there, and no event is anybody's."""
+        directory = self.scratch / "no-hooks"
+        directory.mkdir(exist_ok=True)
+        return f"-hooks-dir={directory}"
+
     def test_values(self):
         """[METRIC-1] [METRIC-2] [METRIC-3] [METRIC-4] [METRIC-5] [METRIC-6] What was done is what is told."""
         for mode in ("always", "never"):
@@ -143,7 +149,7 @@ class Metrics(EndToEndTest):
 
     def test_promtool(self):
         """[METRIC-11] promtool has nothing to say but that names of tusd's are not as it likes them."""
-        server = self.serve("-metrics-path=/figures")
+        server = self.serve("-metrics-path=/figures", self.with_hooks())
         self.work_at = self.serve()
         self.work(self.work_at)
         for one, path in ((server, "/figures"), (self.work_at, "/metrics")):
@@ -158,7 +164,7 @@ class Metrics(EndToEndTest):
 
     def test_prometheus(self):
         """[METRIC-11] [METRIC-12] A Prometheus stores these values, and every expression of ours means something to it."""
-        server = self.serve()
+        server = self.serve(self.with_hooks())
         prometheus = Prometheus(self, [server.address])
         prometheus.wait_for("up", 1)
         prometheus.wait_for("tusd_uploads_finished", 0)
@@ -197,7 +203,7 @@ class Metrics(EndToEndTest):
 
     def test_documented(self):
         """[METRIC-1] docs/monitoring.md explains what is there, and nothing else."""
-        with self.serve().wire() as wire:
+        with self.serve(self.with_hooks()).wire() as wire:
             told = set(re.findall(r"^# TYPE (\S+)", wire.ask("GET", "/metrics").body.decode(), re.M))
         rows = re.findall(r"^\| (`(?:tusd|process)_.*?) \|", (ROOT / "docs" / "monitoring.md").read_text(), re.M)
         explained = {name for row in rows for name in re.findall(r"`([a-z_]+)", row)}

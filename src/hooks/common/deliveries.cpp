@@ -1,8 +1,10 @@
 #include "hooks/common/deliveries.h"
 
 #include "base/digits.h"
+#include "hooks/common/call.h"
 #include "hooks/common/events.h"
 #include "hooks/common/message.h"
+#include "hooks/common/record_name.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <ranges>
 #include <utility>
 
 namespace tus::hooks {
@@ -18,6 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds longest_delay{300'000};
 constexpr std::chrono::milliseconds somebody_elses_turn{200};
+constexpr std::size_t most_undropped = 10'000;
 constexpr std::size_t most_kept_bytes = std::size_t{16} << 20;
 
 // What it takes to find a record again. The line comes first, a number without fixed width.
@@ -116,10 +120,12 @@ void Deliveries::happened(const HookTicket& ticket) noexcept {
     const auto line = lines_.find(key);
     auto* item = line == lines_.end() ? nullptr : line->second.find(name);
     if (item != nullptr) {
+      count_in(item->entry);
       item->entry.has_happened = true;
       pump(key);
       return;
     }
+    ++outside_;
     OutboxEntry entry;
     entry.name = name;
     entry.line = key;
@@ -157,6 +163,11 @@ bool Deliveries::take_out(std::uint64_t key, std::string_view name) {
   pump(key);
   forget_if_empty(key);
   return true;
+}
+
+void Deliveries::count_out(const OutboxEntry& entry) {
+  const auto since = waiting_since_.find(entry.since);
+  if (since != waiting_since_.end()) waiting_since_.erase(since);
 }
 
 void Deliveries::progressed(Envelope envelope, Hooks::StopUpload stop) noexcept {
@@ -262,13 +273,20 @@ Awaitable<bool> Deliveries::run_head(std::uint64_t key) {
   auto& line = lines_.at(key);
   if (verdict == Verdict::over) {
     kept_bytes_ -= bytes_of(line.items.front());
-    if (line.items.front().is_record()) --records_;
+    if (line.items.front().is_record()) {
+      --records_;
+      count_out(line.items.front().entry);
+    }
     line.items.pop_front();
     co_return true;
   }
   auto& head = line.items.front();
   head.attempts = item.attempts;
+  head.first_failure = item.first_failure;
   head.entry = std::move(item.entry);
+  line.running = false;
+  line.put_in_order();
+  line.running = true;
   const auto delay = verdict == Verdict::failed ? delay_of(head.attempts) : somebody_elses_turn;
   pause_line(key, Deadline::after(parts_.clock.now(), delay).when());
   co_return false;
@@ -319,7 +337,11 @@ Awaitable<Deliveries::Verdict> Deliveries::deliver(Item& item) {
 
 Awaitable<Deliveries::Verdict> Deliveries::deliver_record(Item& item) {
   const auto older = co_await parts_.outbox.is_older_elsewhere(item.entry);
-  if (older && *older) co_return Verdict::not_yet;
+  if ((older && *older) || may_be_preceded(item.entry)) co_return Verdict::not_yet;
+  if (options_.mark_before_telling && !is_marked(item.entry)) {
+    auto marked = co_await parts_.outbox.mark_happened(item.entry);
+    if (marked) item.entry = *std::move(marked);
+  }
   Envelope envelope;
   if (item.envelope) {
     envelope = *item.envelope;
@@ -350,9 +372,8 @@ Awaitable<void> Deliveries::add_place(Envelope& envelope) {
 Awaitable<Result<Reply>> Deliveries::call(HookEvent event, Envelope envelope) {
   parts_.metrics.hook_called(event);
   const auto deadline = Deadline::after(parts_.clock.now(), options_.call_timeout);
-  auto answer = co_await parts_.transport.call(std::move(envelope), deadline);
-  Result<Reply> reply = answer ? read_reply(event, *answer, options_.rules)
-                               : Result<Reply>(fail(std::move(answer.error())));
+  auto reply = co_await ask_transport({parts_.transport, parts_.clock, parts_.metrics},
+                                      std::move(envelope), deadline, options_.rules);
   if (!reply) parts_.metrics.hook_failed(event);
   co_return reply;
 }
@@ -361,7 +382,10 @@ Awaitable<Deliveries::Verdict> Deliveries::failed(Item& item, const Error& error
   ++item.attempts;
   const std::string id = item.envelope ? item.envelope->upload_id : std::string();
   log(LogLevel::error, "HookInvocationError", item.entry, id, error);
-  if (parts_.clock.wall() - item.entry.since >= options_.give_up_after) {
+  if (!item.first_failure) item.first_failure = parts_.clock.now();
+  const auto tried_for = parts_.clock.now() - *item.first_failure;
+  if (parts_.clock.wall() - item.entry.since >= options_.give_up_after &&
+      tried_for >= std::min(options_.try_at_least, options_.give_up_after)) {
     co_return co_await bury(item, error);
   }
   // It may have to wait for long; should this process die, nobody has to guess.
@@ -369,12 +393,34 @@ Awaitable<Deliveries::Verdict> Deliveries::failed(Item& item, const Error& error
     auto marked = co_await parts_.outbox.mark_happened(item.entry);
     if (marked) item.entry = *std::move(marked);
   }
+  co_await mark_followers(item.entry.line);
   co_return Verdict::failed;
+}
+
+// Those that wait behind one that has failed. Nobody else calls the outbox for them while their line runs.
+Awaitable<void> Deliveries::mark_followers(std::uint64_t key) {
+  std::vector<OutboxEntry> unmarked;
+  {
+    std::lock_guard lock(mutex_);
+    const auto& items = lines_.at(key).items;
+    for (const auto& item : items | std::views::drop(1)) {
+      if (item.is_record() && item.entry.has_happened && !is_marked(item.entry))
+        unmarked.push_back(item.entry);
+    }
+  }
+  for (auto& entry : unmarked) {
+    const auto name = entry.name;
+    auto marked = co_await parts_.outbox.mark_happened(std::move(entry));
+    std::lock_guard lock(mutex_);
+    auto* item = lines_.at(key).find(name);
+    if (marked && item != nullptr) item->entry = *std::move(marked);
+  }
 }
 
 Awaitable<Deliveries::Verdict> Deliveries::bury(Item& item, Error why) {
   const std::string id = item.envelope ? item.envelope->upload_id : std::string();
   auto buried = co_await parts_.outbox.bury(item.entry);
+  if (buried) parts_.metrics.hook_given_up(item.entry.event);
   log(LogLevel::error, "HookGivenUp", item.entry, id, buried ? why : buried.error());
   co_return buried ? Verdict::over : Verdict::failed;
 }
@@ -386,8 +432,11 @@ Awaitable<void> Deliveries::drop_later(OutboxEntry entry) {
 
 Awaitable<void> Deliveries::drop(OutboxEntry entry) {
   auto removed = co_await parts_.outbox.remove(entry);
-  // It will be told once more, by the next process.
-  if (!removed) log(LogLevel::warn, "HookRecordStays", entry, "", removed.error());
+  if (removed) co_return;
+  // Unless that is made up for, it is told once more by the next process.
+  log(LogLevel::warn, "HookRecordStays", entry, "", removed.error());
+  std::lock_guard lock(mutex_);
+  if (undropped_.size() < most_undropped) undropped_.push_back(std::move(entry));
 }
 
 Awaitable<void> Deliveries::mark(OutboxEntry entry) {
@@ -407,15 +456,12 @@ void Deliveries::log(LogLevel level, std::string_view what, const OutboxEntry& e
 Deliveries::Figures Deliveries::figures() const {
   Figures figures;
   std::lock_guard lock(mutex_);
-  figures.waiting = records_;
-  auto oldest = parts_.clock.wall();
-  for (const auto& [key, line] : lines_) {
-    for (const auto& item : line.items) {
-      if (item.is_record()) oldest = std::min(oldest, item.entry.since);
-    }
-  }
-  figures.oldest_age =
-      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall() - oldest);
+  figures.waiting = waiting_since_.size() + outside_;
+  if (waiting_since_.empty()) return figures;
+  const auto age = parts_.clock.wall() - *waiting_since_.begin();
+  // The clock may have been set back.
+  figures.oldest_age = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(age),
+                                std::chrono::milliseconds(0));
   return figures;
 }
 

@@ -21,8 +21,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace tus::hooks {
@@ -34,8 +36,14 @@ struct DeliveryOptions {
   std::chrono::milliseconds call_timeout{60'000};  // of one delivery
   std::chrono::milliseconds retry_delay{1'000};    // doubles with every failure, up to 5 minutes
   std::chrono::milliseconds give_up_after{86'400'000};
+  // Nothing is given up before it has been tried for so long, however old it is: the machine may have been off, or
+  // its clock set.
+  std::chrono::milliseconds try_at_least{600'000};
   std::chrono::milliseconds look_around{10'000};  // how often others' records are looked for
   std::size_t most_in_memory = 100'000;           // records; the others wait in the outbox alone
+  // Where nobody wants to hear of terminations, there is no trace of what was and is gone: events are marked as having
+  // happened before they are told.
+  bool mark_before_telling = false;
   ReplyRules rules;
 };
 
@@ -71,9 +79,10 @@ class Deliveries {
   // the outbox.
   Awaitable<void> close(Deadline deadline);
 
+  // Of what has happened and is not delivered yet. Cheap, however much that is.
   struct Figures {
-    std::size_t waiting = 0;                  // records in memory
-    std::chrono::milliseconds oldest_age{0};  // of them
+    std::size_t waiting = 0;
+    std::chrono::milliseconds oldest_age{0};  // 0 when nothing waits
   };
   Figures figures() const;
 
@@ -95,6 +104,7 @@ class Deliveries {
   Awaitable<void> add_place(Envelope& envelope);
   Awaitable<Result<Reply>> call(HookEvent event, Envelope envelope);
   Awaitable<Verdict> failed(Item& item, const Error& error);
+  Awaitable<void> mark_followers(std::uint64_t key);
   Awaitable<Verdict> bury(Item& item, Error why);
   Awaitable<void> drop(OutboxEntry entry);
   Awaitable<void> drop_later(OutboxEntry entry);
@@ -102,12 +112,20 @@ class Deliveries {
   void note_idle();
   // False when it is only in the outbox.
   bool take_out(std::uint64_t key, std::string_view name);
+  // What figures() tells; both with mutex_.
+  void count_in(const OutboxEntry& entry) { waiting_since_.insert(entry.since); }
+  void count_out(const OutboxEntry& entry);
   std::chrono::milliseconds delay_of(unsigned attempts) const;
 
   Awaitable<void> keep_time();
   Awaitable<void> look_around();
   Awaitable<void> take_over();
+  Awaitable<Result<std::vector<OutboxEntry>>> left_behind();
+  // Whether something older of its upload may be on its way to us.
+  bool may_be_preceded(const OutboxEntry& entry) const;
   Awaitable<void> refill();
+  // What could not be removed stands in the way of later events of its upload, where another process has those.
+  Awaitable<void> drop_again();
   Awaitable<bool> settle(OutboxEntry& entry, bool ended_later);
   Awaitable<Result<bool>> was_made(OutboxEntry entry);
   void add(std::vector<OutboxEntry> entries);
@@ -123,12 +141,18 @@ class Deliveries {
   std::multimap<Deadline::Point, std::uint64_t> paused_;
   std::shared_ptr<Event> timer_woken_ = std::make_shared<Event>();
   std::size_t running_ = 0;
-  std::size_t records_ = 0;     // in lines_
-  std::size_t kept_bytes_ = 0;  // of messages in memory
-  bool overflowed_ = false;     // the outbox has records of ours that are not in lines_
-  std::size_t unmarked_ = 0;    // of those, promised and not known to have happened
+  std::size_t records_ = 0;             // in lines_
+  std::size_t kept_bytes_ = 0;          // of messages in memory
+  bool overflowed_ = false;             // the outbox has records of ours that are not in lines_
+  std::size_t unmarked_ = 0;            // of those, promised and not known to have happened
+  std::vector<OutboxEntry> undropped_;  // over, and still there; at most most_undropped
+  std::size_t outside_ = 0;             // and those that have happened
+  std::multiset<std::chrono::system_clock::time_point> waiting_since_;  // of those in lines_
   bool closing_ = false;
   bool stopped_ = false;
+  // Records of dead processes, from when they may come to us until they are in lines_.
+  bool moving_ = false;
+  std::unordered_set<std::uint64_t> arriving_;
   Event stopping_;
   Event idle_;  // closing, and nothing is on its way
   TaskGroup group_;

@@ -1,8 +1,8 @@
 #include "hooks/common/engine.h"
 
 #include "base/ascii.h"
+#include "hooks/common/call.h"
 #include "hooks/common/message.h"
-#include "hooks/common/reply.h"
 
 #include <algorithm>
 #include <exception>
@@ -18,12 +18,18 @@ bool leads_out(const HookReply& reply) {
   return path != reply.storage->end() && path->second.starts_with('/');
 }
 
+DeliveryOptions delivery_options(const EngineOptions& options) {
+  auto delivery = options.delivery;
+  delivery.mark_before_telling = !options.events.has(HookEvent::post_terminate);
+  return delivery;
+}
+
 }  // namespace
 
 Engine::Engine(EngineOptions options, EngineParts parts, asio::any_io_executor executor)
     : options_(std::move(options)),
       parts_(std::move(parts)),
-      deliveries_(options_.delivery,
+      deliveries_(delivery_options(options_),
                   {*parts_.outbox, *parts_.transport, *parts_.store, *parts_.clock, *parts_.logger,
                    *parts_.metrics, std::move(executor)}) {}
 
@@ -44,9 +50,8 @@ Envelope Engine::envelope_for(const HookMessage& message) const {
 Awaitable<Result<HookReply>> Engine::ask(HookMessage message, Deadline deadline) {
   auto envelope = envelope_for(message);
   const auto event = message.event;
-  auto answer = co_await parts_.transport->call(std::move(envelope), deadline);
-  auto reply = answer ? read_reply(event, *answer, options_.delivery.rules)
-                      : Result<Reply>(fail(std::move(answer.error())));
+  auto reply = co_await ask_transport({*parts_.transport, *parts_.clock, *parts_.metrics},
+                                      std::move(envelope), deadline, options_.delivery.rules);
   if (reply && options_.paths == HookPaths::confined && leads_out(reply->reply)) {
     reply = fail(ErrorCode::internal, "pre-create chose an absolute path");
   }
@@ -77,11 +82,8 @@ Awaitable<void> Engine::close(Deadline deadline) {
   co_await parts_.transport->close(deadline);
 }
 
-Awaitable<Engine::Figures> Engine::figures() {
-  Figures figures;
-  figures.deliveries = deliveries_.figures();
-  figures.buried = (co_await parts_.outbox->buried()).value_or(0);
-  co_return figures;
+Awaitable<std::size_t> Engine::dead_letters() {
+  co_return (co_await parts_.outbox->buried()).value_or(0);
 }
 
 }  // namespace tus::hooks

@@ -60,11 +60,11 @@ class Engine final : public Hooks {
   void recover() { deliveries_.start(); }
   Awaitable<void> close(Deadline deadline);
 
-  struct Figures {
-    Deliveries::Figures deliveries;
-    std::size_t buried = 0;
-  };
-  Awaitable<Figures> figures();
+  HookTransport transport() const noexcept { return parts_.transport->kind(); }
+  // Cheap.
+  Deliveries::Figures figures() const { return deliveries_.figures(); }
+  // What was given up and waits for -replay-hooks, of all processes. Asks the outbox.
+  Awaitable<std::size_t> dead_letters();
 
  private:
   Envelope envelope_for(const HookMessage& message) const;

@@ -23,6 +23,7 @@ struct Item {
   OutboxEntry entry;                         // of one that is only in memory: without a name
   std::shared_ptr<const Envelope> envelope;  // none: it is read from the outbox
   unsigned attempts = 0;
+  std::optional<Deadline::Point> first_failure;  // in this process
   Hooks::StopUpload stop;
 
   bool is_record() const noexcept { return !entry.name.empty(); }
@@ -44,6 +45,19 @@ struct Line {
     const auto found = std::ranges::find(
         items, name, [](const Item& item) -> std::string_view { return item.entry.name; });
     return found == items.end() ? nullptr : &*found;
+  }
+  // While the first one was on its way, something older may have been put behind it.
+  bool has_older_behind() const noexcept {
+    return std::ranges::any_of(items, [this](const Item& other) {
+      return other.is_record() && other.entry.name < items.front().entry.name;
+    });
+  }
+  // The first one is not on its way any more.
+  void put_in_order() {
+    if (items.empty() || !has_older_behind()) return;
+    auto first = std::move(items.front());
+    items.pop_front();
+    insert(std::move(first));
   }
   // Records of dead processes come before what has been promised since, but never before what is on its way.
   void insert(Item item) {

@@ -1,8 +1,8 @@
 #include "hooks/common/message.h"
 
+#include "async/random_id.h"
 #include "base/digits.h"
 #include "base/json_text.h"
-#include "hooks/common/event_id.h"
 #include "hooks/common/events.h"
 
 #include <algorithm>
@@ -77,10 +77,14 @@ void append_upload(Object& object, const UploadInfo& upload, Format format) {
   }
 }
 
+// What Go's server takes out of a head.
+bool is_framing(std::string_view name) { return name == "Transfer-Encoding" || name == "Trailer"; }
+
 void append_fields(std::string& out, const RequestHead& request) {
   std::map<std::string, std::vector<std::string>> lists;
   for (const auto& [name, value] : request.fields) {
-    lists[canonical_field_name(name)].push_back(value);
+    auto canonical = canonical_field_name(name);
+    if (!is_framing(canonical)) lists[std::move(canonical)].push_back(value);
   }
   if (!request.host.empty()) lists["Host"] = {request.host};
   Object object(out);
@@ -120,7 +124,7 @@ std::string to_v2(const HookMessage& message, std::string_view event_id) {
   Object request(event.key("HTTPRequest"));
   request.text("Method", message.request.method);
   request.text("URI", message.request.target);
-  request.text("RemoteAddr", message.request.remote_address);
+  request.text("RemoteAddr", message.request.peer_address);
   append_fields(request.key("Header"), message.request);
   request.close();
   event.close();
@@ -151,7 +155,7 @@ Envelope make_envelope(const HookMessage& message, Format format) {
   Envelope envelope;
   envelope.event = message.event;
   envelope.event_name = name_of(message.event);
-  envelope.event_id = new_event_id();
+  envelope.event_id = random_id();
   envelope.body = format == Format::v2 ? to_v2(message, envelope.event_id) : to_legacy(message);
   envelope.upload_id = message.upload.id.str();
   envelope.upload_length = message.upload.length;

@@ -18,11 +18,14 @@ HookMessage message_with_everything() {
   message.upload.storage = {{"Type", "filestore"}, {"Path", "/srv/abc"}};
   message.request.method = "PATCH";
   message.request.target = "/files/abc?x=1";
-  message.request.remote_address = "127.0.0.1:9";
+  message.request.remote_address = "192.0.2.1";
+  message.request.peer_address = "127.0.0.1:9";
   message.request.host = "example.org";
   message.request.fields.add("x-request-id", "1");
   message.request.fields.add("Tus-resumable", "1.0.0");
   message.request.fields.add("X-Request-ID", "2");
+  message.request.fields.add("transfer-encoding", "chunked");
+  message.request.fields.add("Trailer", "Upload-Checksum");
   return message;
 }
 

@@ -53,6 +53,8 @@ class Outbox {
   virtual Awaitable<Result<std::vector<OutboxEntry>>> waiting(std::size_t most) = 0;
   // Whether another process has an older record of the same line.
   virtual Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) = 0;
+  // Whether somebody, we or another process, has a later record of the same line that tells of its end.
+  virtual Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) = 0;
   // Records that nobody tries any more.
   virtual Awaitable<Result<std::size_t>> buried() = 0;
 };

@@ -76,6 +76,8 @@ std::optional<OutboxEntry> entry_named(std::string_view name) {
   return entry;
 }
 
+bool is_marked(const OutboxEntry& entry) { return entry.name[state_at] == 'h'; }
+
 OutboxEntry with_happened(OutboxEntry entry) {
   entry.has_happened = true;
   entry.name[state_at] = 'h';

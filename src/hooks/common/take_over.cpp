@@ -13,15 +13,30 @@ Awaitable<void> Deliveries::look_around() {
   for (;;) {
     std::exception_ptr thrown;
     try {
+      co_await drop_again();
       co_await take_over();
       co_await refill();
     } catch (...) {
       thrown = std::current_exception();
     }
     if (thrown) parts_.logger.log(LogLevel::error, "HookDeliveryThrew", {});
+    {
+      std::lock_guard lock(mutex_);
+      moving_ = false;
+      arriving_.clear();
+    }
     if (co_await stopping_.wait(Deadline::after(parts_.clock.now(), options_.look_around)))
       co_return;
   }
+}
+
+Awaitable<void> Deliveries::drop_again() {
+  std::vector<OutboxEntry> left;
+  {
+    std::lock_guard lock(mutex_);
+    left.swap(undropped_);
+  }
+  for (auto& entry : left) co_await drop(std::move(entry));
 }
 
 Awaitable<void> Deliveries::take_over() {
@@ -29,7 +44,7 @@ Awaitable<void> Deliveries::take_over() {
     std::lock_guard lock(mutex_);
     if (records_ >= options_.most_in_memory) co_return;
   }
-  auto left = co_await parts_.outbox.left_behind(options_.most_in_memory);
+  auto left = co_await left_behind();
   if (!left) {
     log(LogLevel::error, "HookRecordsUnreadable", OutboxEntry(), "", left.error());
     co_return;
@@ -46,18 +61,43 @@ Awaitable<void> Deliveries::take_over() {
   add(std::move(entries));
 }
 
+Awaitable<Result<std::vector<OutboxEntry>>> Deliveries::left_behind() {
+  {
+    std::lock_guard lock(mutex_);
+    moving_ = true;
+  }
+  auto left = co_await parts_.outbox.left_behind(options_.most_in_memory);
+  std::lock_guard lock(mutex_);
+  moving_ = false;
+  if (left) {
+    for (const auto& entry : *left) arriving_.insert(entry.line);
+  }
+  co_return left;
+}
+
+// The answer of the outbox is about other processes: what has left them meanwhile is ours.
+bool Deliveries::may_be_preceded(const OutboxEntry& entry) const {
+  std::lock_guard lock(mutex_);
+  return moving_ || arriving_.contains(entry.line) || lines_.at(entry.line).has_older_behind();
+}
+
 // False: its change was not made, and it is gone.
 Awaitable<bool> Deliveries::settle(OutboxEntry& entry, bool ended_later) {
   if (entry.has_happened) co_return true;
-  if (ended_later && entry.event != HookEvent::post_terminate) {
-    entry.has_happened = true;
-    co_return true;
+  if (entry.event != HookEvent::post_terminate) {
+    // Whoever has removed it may be alive, or may be us.
+    if (!ended_later) ended_later = (co_await parts_.outbox.is_ended_later(entry)).value_or(false);
+    if (ended_later) {
+      entry.has_happened = true;
+      co_return true;
+    }
   }
   auto made = co_await was_made(entry);
   if (!made && made.error() == ErrorCode::upload_damaged) {
     // Its process died while it wrote it, so that nothing has come of it.
     log(LogLevel::warn, "HookRecordDamaged", entry, "", made.error());
-    (void)co_await parts_.outbox.bury(entry);
+    const auto buried = co_await parts_.outbox.bury(entry);
+    if (buried) parts_.metrics.hook_given_up(entry.event);
     co_return false;
   }
   // Better told once too often than never.
@@ -92,6 +132,7 @@ void Deliveries::add(std::vector<OutboxEntry> entries) {
     const auto key = entry.line;
     Item item;
     item.entry = std::move(entry);
+    count_in(item.entry);
     lines_[key].insert(std::move(item));
     ++records_;
     keys.push_back(key);
@@ -119,7 +160,11 @@ Awaitable<void> Deliveries::refill() {
       return !entry.has_happened ||
              (line != lines_.end() && line->second.find(entry.name) != nullptr);
     });
-    if (waiting->empty() && !some_are_unmarked) overflowed_ = false;
+    outside_ -= std::min(outside_, waiting->size());
+    if (waiting->empty() && !some_are_unmarked) {
+      overflowed_ = false;
+      outside_ = 0;
+    }
   }
   add(*std::move(waiting));
 }

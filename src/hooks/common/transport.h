@@ -6,6 +6,7 @@
 #include <tus/error.h>
 #include <tus/hooks.h>
 #include <tus/message.h>
+#include <tus/metrics_sink.h>
 
 #include <cstdint>
 #include <optional>
@@ -50,6 +51,7 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
+  virtual HookTransport kind() const noexcept = 0;
   // One delivery, with all the attempts a transport makes of its own, over at the deadline. An error means
   // that nothing is known about what the hook would have said; its detail is for the log.
   virtual Awaitable<Result<TransportReply>> call(Envelope envelope, Deadline deadline) = 0;

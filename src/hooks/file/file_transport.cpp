@@ -177,6 +177,7 @@ class FileTransport final : public Transport {
         environment_(our_environment()),
         slots_(std::make_shared<Slots>(std::max(1u, options_.concurrency))) {}
 
+  HookTransport kind() const noexcept override { return HookTransport::file; }
   Awaitable<Result<TransportReply>> call(Envelope envelope, Deadline deadline) override;
   Awaitable<void> close(Deadline deadline) override;
 

@@ -49,6 +49,7 @@ class HttpTransport final : public Transport {
     std::erase_if(options_.forward_headers, [](const auto& name) { return !is_forwardable(name); });
   }
 
+  HookTransport kind() const noexcept override { return HookTransport::http; }
   Awaitable<Result<TransportReply>> call(Envelope envelope, Deadline deadline) override {
     deadline = deadline.sooner(Deadline::after(steady_clock::now(), options_.timeout));
     const auto request = request_of(envelope);

@@ -1,5 +1,6 @@
 #include "hooks/common/deliveries.h"
 
+#include "hooks/common/record_name.h"
 #include "hooks/outbox/outbox_test_kit.h"
 
 #include <tus/testing/fake_lease.h>
@@ -27,9 +28,8 @@ std::unique_ptr<Outbox> in_memory() {
 
 class InFiles : public ::testing::Test {
  protected:
-  std::unique_ptr<Outbox> open() {
-    return make_file_outbox(path(), OutboxSafety::unsynced, pool_, std::make_shared<SystemClock>())
-        .value();
+  std::unique_ptr<Outbox> open(std::shared_ptr<Clock> clock = std::make_shared<SystemClock>()) {
+    return make_file_outbox(path(), OutboxSafety::unsynced, pool_, std::move(clock)).value();
   }
   std::string path() const { return (directory_.path() / "outbox").string(); }
   // Files of records, wherever they are.
@@ -128,7 +128,45 @@ TEST(Deliveries, OneThatHangsKeepsNoOther) {  // [HOOK-34]
   post.tell(HookEvent::post_finish, "bad");
   for (int i = 0; i < 20; ++i) post.tell(HookEvent::post_create, std::to_string(i));
   ASSERT_TRUE(post.transport.wait_for(20));
-  post.wait_until_waiting(2);
+  EXPECT_TRUE(post.wait_until_waiting(2));
+}
+
+TEST(Deliveries, AreCountedUntilTheyAreTaken) {  // [HOOK-50]
+  Post post(in_memory());
+  post.transport.gate = std::make_shared<Event>();
+  EXPECT_EQ(post->figures().waiting, 0u);
+  EXPECT_EQ(post->figures().oldest_age, 0ms);
+  const auto promised = post.promise(HookEvent::post_create, "a");
+  EXPECT_EQ(post->figures().waiting, 0u) << "it has not happened";
+  post->happened(promised);
+  post.clock->advance(1min);
+  post.tell(HookEvent::post_create, "b");
+  EXPECT_EQ(post->figures().waiting, 2u);
+  EXPECT_GE(post->figures().oldest_age, 1min);
+  EXPECT_LT(post->figures().oldest_age, 2min);
+  post.clock->advance(-1h);
+  EXPECT_EQ(post->figures().oldest_age, 0ms) << "whatever the clock says";
+  post.transport.gate->set();
+  EXPECT_TRUE(post.wait_until_waiting(0));
+  EXPECT_EQ(post->figures().oldest_age, 0ms);
+}
+
+TEST(Deliveries, EachCallIsMeasured) {  // [HOOK-51]
+  Post post(in_memory());
+  post->start();
+  post.transport.answer = [n = 0](const Envelope&) mutable -> Result<TransportReply> {
+    if (n++ == 0) return fail(ErrorCode::store_unavailable, "down");
+    return TransportReply();
+  };
+  post.tell(HookEvent::post_finish, "a");
+  EXPECT_TRUE(post.transport.wait_for(1));
+  EXPECT_TRUE(post.wait_until_waiting(0));
+  const auto calls = post.metrics.numbers().hook_calls;
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_EQ(calls[0].event, HookEvent::post_finish);
+  EXPECT_EQ(calls[0].outcome, HookOutcome::failed);
+  EXPECT_EQ(calls[1].outcome, HookOutcome::good);
+  EXPECT_EQ(calls[1].transport, HookTransport::http);
 }
 
 TEST(Deliveries, OnlyTheNewestProgressCounts) {  // [HOOK-35]
@@ -191,9 +229,7 @@ TEST_F(InFiles, ACloseDeliversWhatHasHappened) {  // [HOOK-37]
 TEST_F(InFiles, WhatIsNotDeliveredIsDeliveredByTheNextProcess) {  // [HOOK-38]
   {
     Post dead(open());
-    dead.transport.answer = [](const Envelope&) {
-      return Result<TransportReply>(fail(ErrorCode::store_unavailable, "down"));
-    };
+    dead.transport.works = false;
     for (auto event : {HookEvent::post_create, HookEvent::post_finish, HookEvent::post_terminate}) {
       dead.tell(event, "a");
     }
@@ -233,16 +269,68 @@ TEST_F(InFiles, WhatWasPromisedIsToldIfItHappened) {  // [HOOK-39]
   EXPECT_EQ(records(), 0u);
 }
 
+TEST_F(InFiles, WhatAnotherProcessHasRemovedHasBeenThere) {  // [HOOK-54]
+  Post living(open());
+  living.transport.works = false;
+  {
+    Post dead(open());
+    dead.promise(HookEvent::post_create, "a");
+    dead.promise(HookEvent::post_finish, "a");
+    dead.promise(HookEvent::post_create, "b");
+    living.tell(HookEvent::post_terminate, "a");  // its upload is gone by now
+  }
+  living->start();
+  EXPECT_TRUE(living.wait_until_waiting(3));
+  living.transport.works = true;
+  ASSERT_TRUE(living.transport.wait_for(3));
+  EXPECT_EQ(living.transport.taken(),
+            (Lines{"post-create a", "post-finish a", "post-terminate a"}));
+  living.close(10s);
+  EXPECT_EQ(records(), 0u);
+}
+
+TEST_F(InFiles, WhatWaitsBehindAFailureIsKnownToHaveHappened) {  // [HOOK-54]
+  {
+    Post dead(open());
+    dead.transport.works = false;
+    dead.transport.gate = std::make_shared<Event>();
+    dead.tell(HookEvent::post_create, "a");
+    dead.tell(HookEvent::post_finish, "a");
+    dead.transport.gate->set();
+    dead.transport.wait_for_calls(1);
+    dead.close(10s);
+  }
+  Post next(open());  // in its store there is no such upload
+  next->start();
+  ASSERT_TRUE(next.transport.wait_for(2));
+  EXPECT_EQ(next.transport.taken(), (Lines{"post-create a", "post-finish a"}));
+}
+
+TEST_F(InFiles, WhereNobodyHearsOfTerminationsWhatIsToldIsMarked) {  // [HOOK-54]
+  auto options = Post::quick();
+  options.mark_before_telling = true;
+  Post post(open(), options);
+  post.transport.gate = std::make_shared<Event>();
+  post.tell(HookEvent::post_finish, "a");
+  const auto is_marked_now = [this] {
+    for (const auto& file : std::filesystem::recursive_directory_iterator(path())) {
+      const auto entry = entry_named(file.path().filename().string());
+      if (entry && entry->has_happened) return true;
+    }
+    return false;
+  };
+  while (!is_marked_now()) std::this_thread::yield();
+  EXPECT_TRUE(post.transport.taken().empty());
+  post.transport.gate->set();
+  EXPECT_TRUE(post.transport.wait_for(1));
+  post.close(10s);
+  EXPECT_EQ(records(), 0u);
+}
+
 TEST_F(InFiles, TheOrderHoldsBetweenProcesses) {  // [HOOK-48]
   Post one(open());
   Post two(open());
-  bool works = false;
-  std::mutex mutex;
-  one.transport.answer = [&](const Envelope&) -> Result<TransportReply> {
-    std::lock_guard lock(mutex);
-    if (!works) return fail(ErrorCode::store_unavailable, "down");
-    return TransportReply();
-  };
+  one.transport.works = false;
   one->start();
   two->start();
   one.tell(HookEvent::post_create, "a");
@@ -250,36 +338,88 @@ TEST_F(InFiles, TheOrderHoldsBetweenProcesses) {  // [HOOK-48]
   two.tell(HookEvent::post_create, "b");
   ASSERT_TRUE(two.transport.wait_for(1));
   EXPECT_EQ(two.transport.taken(), Lines{"post-create b"});
-  std::unique_lock lock(mutex);
-  works = true;
-  lock.unlock();
+  one.transport.works = true;
   ASSERT_TRUE(one.transport.wait_for(1));
   ASSERT_TRUE(two.transport.wait_for(2));
   EXPECT_EQ(two.transport.taken().back(), "post-finish a");
+}
+
+// Cannot remove anything while it is told so.
+class StubbornOutbox final : public Outbox {
+ public:
+  explicit StubbornOutbox(std::unique_ptr<Outbox> inner) : inner_(std::move(inner)) {}
+
+  std::atomic<bool> refuses = true;
+  std::atomic<int> refused = 0;
+
+  Awaitable<Result<OutboxEntry>> put(Envelope envelope) override {
+    return inner_->put(std::move(envelope));
+  }
+  Awaitable<Result<Envelope>> get(OutboxEntry entry) override {
+    return inner_->get(std::move(entry));
+  }
+  Awaitable<Result<OutboxEntry>> mark_happened(OutboxEntry entry) override {
+    return inner_->mark_happened(std::move(entry));
+  }
+  Awaitable<Status> remove(OutboxEntry entry) override {
+    if (!refuses) co_return co_await inner_->remove(std::move(entry));
+    ++refused;
+    co_return fail(ErrorCode::store_unavailable, "told to refuse");
+  }
+  Awaitable<Status> bury(OutboxEntry entry) override { return inner_->bury(std::move(entry)); }
+  Awaitable<Result<std::vector<OutboxEntry>>> left_behind(std::size_t most) override {
+    return inner_->left_behind(most);
+  }
+  Awaitable<Result<std::vector<OutboxEntry>>> waiting(std::size_t most) override {
+    return inner_->waiting(most);
+  }
+  Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) override {
+    return inner_->is_older_elsewhere(std::move(entry));
+  }
+  Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) override {
+    return inner_->is_ended_later(std::move(entry));
+  }
+  Awaitable<Result<std::size_t>> buried() override { return inner_->buried(); }
+
+ private:
+  std::unique_ptr<Outbox> inner_;
+};
+
+TEST_F(InFiles, WhatCannotBeRemovedIsInNobodysWayForEver) {  // [HOOK-53]
+  auto outbox = std::make_unique<StubbornOutbox>(open());
+  auto& stubborn = *outbox;
+  Post one(std::move(outbox));
+  Post two(open());
+  one->start();
+  two->start();
+  one->withdraw(one.promise(HookEvent::post_create, "a"));
+  one.tell(HookEvent::post_create, "b");
+  ASSERT_TRUE(one.transport.wait_for(1));
+  two.tell(HookEvent::post_finish, "a");
+  two.tell(HookEvent::post_finish, "b");
+  while (stubborn.refused < 4) std::this_thread::yield();
+  EXPECT_TRUE(two.transport.taken().empty()) << "as far as it knows, the first ones are to be told";
+  stubborn.refuses = false;
+  ASSERT_TRUE(two.transport.wait_for(2));
+  EXPECT_EQ(one.transport.taken(), Lines{"post-create b"}) << "once";
+  one.close(10s);
+  two.close(10s);
+  EXPECT_EQ(records(), 0u);
 }
 
 TEST_F(InFiles, MemoryIsBoundedAndNothingIsForgotten) {  // [HOOK-49]
   auto options = Post::quick();
   options.most_in_memory = 10;
   Post post(open(), options);
-  bool works = false;
-  std::mutex mutex;
-  post.transport.answer = [&](const Envelope&) -> Result<TransportReply> {
-    std::lock_guard lock(mutex);
-    if (!works) return fail(ErrorCode::store_unavailable, "down");
-    return TransportReply();
-  };
+  post.transport.works = false;
   post->start();
   for (int i = 0; i < 100; ++i) {
     post.tell(HookEvent::post_create, std::to_string(i % 25));
     post.tell(HookEvent::post_finish, std::to_string(i % 25));
   }
-  EXPECT_LE(post->figures().waiting, 10u);
+  EXPECT_EQ(post->figures().waiting, 200u);
   EXPECT_EQ(records(), 200u);
-  {
-    std::lock_guard lock(mutex);
-    works = true;
-  }
+  post.transport.works = true;
   ASSERT_TRUE(post.transport.wait_for(200));
   std::map<std::string, std::string> last;
   for (const auto& line : post.transport.taken()) {
@@ -288,33 +428,62 @@ TEST_F(InFiles, MemoryIsBoundedAndNothingIsForgotten) {  // [HOOK-49]
     EXPECT_NE(last[id], event) << "out of order: " << id;
     last[id] = event;
   }
+  EXPECT_TRUE(post.wait_until_waiting(0));
   post.close(10s);
   EXPECT_EQ(records(), 0u);
 }
 
 TEST_F(InFiles, WhatCannotBeDeliveredIsGivenUpAndComesBack) {  // [HOOK-46]
   Post post(open());
-  bool works = false;
-  std::mutex mutex;
-  post.transport.answer = [&](const Envelope&) -> Result<TransportReply> {
-    std::lock_guard lock(mutex);
-    if (!works) return fail(ErrorCode::store_unavailable, "down");
-    return TransportReply();
-  };
+  post.transport.works = false;
   post->start();
   post.tell(HookEvent::post_finish, "a");
   post.clock->advance(25h);
   while (list_buried(path())->empty()) std::this_thread::yield();
-  post.wait_until_waiting(0);
-  {
-    std::lock_guard lock(mutex);
-    works = true;
-  }
+  EXPECT_TRUE(post.wait_until_waiting(0));
+  EXPECT_EQ(post.metrics.numbers().hooks_given_up, std::vector{HookEvent::post_finish});
+  post.transport.works = true;
   for (const auto& entry : *list_buried(path())) {
     ASSERT_TRUE(replay_buried(path(), entry, post.clock->wall()));
   }
   ASSERT_TRUE(post.transport.wait_for(1));
   EXPECT_EQ(post.transport.taken(), Lines{"post-finish a"});
+}
+
+TEST_F(InFiles, AClockThatIsSetForwardGivesNothingUp) {  // [HOOK-55]
+  auto options = Post::quick();
+  options.try_at_least = 1h;
+  Post post(open(), options);
+  post.transport.works = false;
+  post->start();
+  post.tell(HookEvent::post_finish, "a");
+  post.clock->advance(24h * 365);
+  post.transport.wait_for_calls(5);
+  EXPECT_TRUE(list_buried(path())->empty());
+  post.transport.works = true;
+  ASSERT_TRUE(post.transport.wait_for(1));
+}
+
+TEST_F(InFiles, AClockThatIsSetBackKeepsTheOrder) {  // [HOOK-55] [HOOK-56]
+  const auto later = std::make_shared<testing::ShiftedClock>();
+  later->advance(24h);
+  {
+    Post dead(open(later));
+    dead.transport.works = false;
+    dead.transport.gate = std::make_shared<Event>();
+    dead.tell(HookEvent::post_create, "a");
+    dead.tell(HookEvent::post_finish, "a");
+    dead.transport.gate->set();
+    dead.transport.wait_for_calls(1);
+    dead.close(10s);
+  }
+  Post next(open());
+  next.transport.gate = std::make_shared<Event>();
+  next.tell(HookEvent::post_terminate, "a");
+  next->start();
+  next.transport.gate->set();
+  ASSERT_TRUE(next.transport.wait_for(3));
+  EXPECT_EQ(next.transport.taken(), (Lines{"post-create a", "post-finish a", "post-terminate a"}));
 }
 
 TEST_F(InFiles, ACreationIsToldWithItsPlace) {  // [HOOK-4]

@@ -19,7 +19,8 @@ class FileOutbox final : public Outbox {
       : directory_(std::move(directory)),
         how_(safety == OutboxSafety::synced ? Blocking::for_long : Blocking::briefly),
         pool_(std::move(pool)),
-        clock_(std::move(clock)) {}
+        clock_(std::move(clock)),
+        times_(directory_->newest_elsewhere()) {}
 
   Awaitable<Result<OutboxEntry>> put(Envelope envelope) override {
     OutboxEntry entry;
@@ -65,6 +66,10 @@ class FileOutbox final : public Outbox {
   Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) override {
     co_return co_await run_blocking(
         *pool_, [&](std::span<std::byte>) { return directory_->is_older_elsewhere(entry); });
+  }
+  Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) override {
+    co_return co_await run_blocking(
+        *pool_, [&](std::span<std::byte>) { return directory_->is_ended_later(entry); });
   }
   Awaitable<Result<std::size_t>> buried() override {
     co_return co_await run_blocking(

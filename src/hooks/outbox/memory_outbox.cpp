@@ -62,6 +62,7 @@ class MemoryOutbox final : public Outbox {
     co_return entries;
   }
   Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry) override { co_return false; }
+  Awaitable<Result<bool>> is_ended_later(OutboxEntry) override { co_return false; }
   Awaitable<Result<std::size_t>> buried() override { co_return 0; }
 
  private:

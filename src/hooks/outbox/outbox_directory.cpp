@@ -1,13 +1,12 @@
 #include "hooks/outbox/outbox_directory.h"
 
-#include "hooks/common/event_id.h"
+#include "async/random_id.h"
 #include "hooks/common/record_name.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,24 +28,6 @@ std::unexpected<Error> failed(std::string_view what, std::string_view path) {
   const bool is_full = code == ENOSPC || code == EDQUOT;
   return fail(is_full ? ErrorCode::no_space : ErrorCode::store_unavailable,
               std::string(what) + " " + std::string(path) + ": " + std::strerror(code));
-}
-
-Fd open_directory(int at, const char* name) {
-  return Fd(::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-}
-
-// Calls `see` for each name; false when the directory cannot be read.
-bool for_each_name(int directory, const std::function<void(std::string_view)>& see) {
-  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (copy < 0) return false;
-  DIR* names = ::fdopendir(copy);
-  if (names == nullptr) {
-    ::close(copy);
-    return false;
-  }
-  while (const auto* entry = ::readdir(names)) see(entry->d_name);
-  ::closedir(names);
-  return true;
 }
 
 // The first `most` of them by name; a heap keeps the others out of memory.
@@ -143,7 +124,7 @@ OutboxDirectory::~OutboxDirectory() {
 Status OutboxDirectory::make_home() {
   auto root = make_path(path_);
   if (!root) return fail(std::move(root.error()));
-  const auto id = new_event_id().substr(0, 16);
+  const auto id = random_id().substr(0, 16);
   const auto hidden = ".new-" + id;
   auto home = make_directory(root->get(), hidden.c_str());
   if (!home) return fail(std::move(home.error()));
@@ -230,7 +211,7 @@ Status OutboxDirectory::bury(const std::string& name) {
 std::vector<std::string> OutboxDirectory::other_places(const Home& home) {
   std::vector<std::string> places;
   for_each_name(home.root.get(), [&](std::string_view name) {
-    if (name == again || (name.starts_with("run-") && name != home.name)) places.emplace_back(name);
+    if (is_other_place(name, home.name)) places.emplace_back(name);
   });
   return places;
 }
@@ -283,26 +264,42 @@ Result<std::vector<OutboxEntry>> OutboxDirectory::list(std::size_t most) {
 }
 
 Result<bool> OutboxDirectory::is_older_elsewhere(const OutboxEntry& entry) {
-  bool older = false;
+  const auto at = home();
+  return others_.has_older(at->root.get(), at->name, entry);
+}
+
+std::chrono::system_clock::time_point OutboxDirectory::newest_elsewhere() const {
+  std::chrono::system_clock::time_point newest;
   const auto at = home();
   for (const auto& name : other_places(*at)) {
     const auto place = open_directory(at->root.get(), name.c_str());
     if (!place) continue;
-    for_each_name(place.get(), [&](std::string_view other) {
-      if (other >= entry.name) return;
-      const auto record = entry_named(other);
-      if (record && record->line == entry.line) older = true;
+    for_each_name(place.get(), [&newest](std::string_view record) {
+      const auto entry = entry_named(record);
+      if (entry) newest = std::max(newest, entry->since);
     });
   }
-  return older;
+  return newest;
+}
+
+Result<bool> OutboxDirectory::is_ended_later(const OutboxEntry& entry) {
+  const auto at = home();
+  return others_.has_end(at->root.get(), at->name, entry);
 }
 
 Result<std::size_t> OutboxDirectory::count_buried() {
+  const auto at = home();
+  std::lock_guard lock(buried_mutex_);
+  const auto now = Stamp::of(at->root.get(), dead);
+  if (!now) return 0;
+  if (buried_stamp_.still_holds(*now)) return buried_;
+  const auto grave = open_directory(at->root.get(), dead);
+  if (!grave) return 0;
   std::size_t count = 0;
-  const auto grave = open_directory(home()->root.get(), dead);
-  if (!grave) return count;
   for_each_name(grave.get(),
                 [&count](std::string_view name) { count += entry_named(name).has_value(); });
+  buried_stamp_ = *now;
+  buried_ = count;
   return count;
 }
 

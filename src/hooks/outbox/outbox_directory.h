@@ -3,9 +3,12 @@
 
 #include "async/file_descriptor.h"
 #include "hooks/common/outbox.h"
+#include "hooks/outbox/listing.h"
+#include "hooks/outbox/other_records.h"
 
 #include <tus/error.h>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -43,6 +46,9 @@ class OutboxDirectory {
   // The oldest ones.
   Result<std::vector<OutboxEntry>> list(std::size_t most);
   Result<bool> is_older_elsewhere(const OutboxEntry& entry);
+  // When the newest record was given that others have, or left behind; the beginning of time when there is none.
+  std::chrono::system_clock::time_point newest_elsewhere() const;
+  Result<bool> is_ended_later(const OutboxEntry& entry);
   Result<std::size_t> count_buried();
 
  private:
@@ -71,6 +77,11 @@ class OutboxDirectory {
   std::shared_ptr<const Home> home_;
 
   std::shared_ptr<const Home> home() const;
+
+  OtherRecords others_;
+  std::mutex buried_mutex_;
+  Stamp buried_stamp_;
+  std::size_t buried_ = 0;
 };
 
 // What is not tried any more in an outbox that need not be open, oldest first; and its way back: who has the

@@ -35,6 +35,12 @@ class Directory : public ::testing::Test {
     for (const auto& entry : entries) list.push_back(entry.name);
     return list;
   }
+  // As if the last change was long ago, so that a time says something again.
+  void settle() const {
+    const auto then = fs::file_time_type::clock::now() - std::chrono::hours(1);
+    for (const auto& place : fs::directory_iterator(path())) fs::last_write_time(place, then);
+    fs::last_write_time(path(), then);
+  }
   std::size_t places() const {
     const auto all = fs::directory_iterator(path());
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -145,6 +151,44 @@ TEST_F(Directory, KnowsWhatIsOlderElsewhere) {  // [HOOK-45]
   EXPECT_FALSE(asked(3, "a"));
   EXPECT_FALSE(*one->is_older_elsewhere(*entry_named(name(9, "a"))))
       << "what is its own does not count";
+}
+
+TEST_F(Directory, SeesWhatOthersDoToTheirRecordsAtOnce) {  // [HOOK-52]
+  auto one = open();
+  const auto two = open();
+  const auto asked = [&](std::string_view id) {
+    return *two->is_older_elsewhere(*entry_named(name(1'000'000, id)));
+  };
+  // Changes within one tick of the kernel's clock among them, after which a time says nothing.
+  for (int round = 0; round < 300; ++round) {
+    const auto id = std::to_string(round);
+    EXPECT_FALSE(asked(id));
+    ASSERT_TRUE(one->put(name(1, id), "x"));
+    EXPECT_TRUE(asked(id)) << round;
+    EXPECT_TRUE(asked(id));
+    ASSERT_TRUE(one->remove(name(1, id)));
+    EXPECT_FALSE(asked(id)) << round;
+  }
+  ASSERT_TRUE(one->put(name(1, "a"), "x"));
+  settle();
+  EXPECT_TRUE(asked("a"));
+  EXPECT_FALSE(asked("b"));
+  ASSERT_TRUE(one->put(name(1, "b"), "x"));
+  EXPECT_TRUE(asked("b"));
+  const auto three = open();
+  ASSERT_TRUE(three->put(name(1, "c"), "x"));
+  EXPECT_TRUE(asked("c")) << "one that came later";
+}
+
+TEST_F(Directory, TellsHowNewTheRecordsOfOthersAre) {  // [HOOK-55]
+  auto one = open();
+  EXPECT_EQ(one->newest_elsewhere(), std::chrono::system_clock::time_point());
+  ASSERT_TRUE(one->put(name(5, "a"), "x"));
+  ASSERT_TRUE(one->put(name(7, "b"), "x"));
+  EXPECT_EQ(one->newest_elsewhere(), std::chrono::system_clock::time_point());
+  const auto two = open();
+  one.reset();
+  EXPECT_EQ(two->newest_elsewhere().time_since_epoch(), std::chrono::nanoseconds(7));
 }
 
 TEST_F(Directory, TheDeadAreListedAndComeBack) {  // [HOOK-46]

@@ -7,11 +7,13 @@
 
 #include <tus/memory_store.h>
 #include <tus/runtime.h>
+#include <tus/testing/counting_metrics.h>
 #include <tus/testing/shifted_clock.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -29,11 +31,14 @@ class ScriptedTransport final : public Transport {
   std::function<Result<TransportReply>(const Envelope&)> answer = [](const Envelope&) {
     return Result<TransportReply>(TransportReply());
   };
-  std::shared_ptr<Event> gate;  // set before: calls wait for it
+  std::atomic<bool> works = true;  // false: every call fails
+  std::shared_ptr<Event> gate;     // set before: calls wait for it
 
+  HookTransport kind() const noexcept override { return HookTransport::http; }
   Awaitable<Result<TransportReply>> call(Envelope envelope, Deadline deadline) override {
     if (gate) co_await gate->wait(deadline);
-    auto reply = answer(envelope);
+    auto reply = works ? answer(envelope)
+                       : Result<TransportReply>(fail(ErrorCode::store_unavailable, "down"));
     std::lock_guard lock(mutex_);
     if (reply) taken_.push_back(envelope.event_name + " " + envelope.upload_id);
     ids_.push_back(envelope.event_id);
@@ -99,6 +104,7 @@ class Post {
     DeliveryOptions options;
     options.retry_delay = std::chrono::milliseconds(1);
     options.look_around = std::chrono::milliseconds(20);
+    options.try_at_least = std::chrono::milliseconds(0);
     return options;
   }
 
@@ -115,8 +121,13 @@ class Post {
   }
   void tell(HookEvent event, std::string_view id) { deliveries_->happened(promise(event, id)); }
   // A record is taken, or buried, a moment before it is forgotten.
-  void wait_until_waiting(std::size_t count) const {
-    while (deliveries_->figures().waiting != count) std::this_thread::yield();
+  bool wait_until_waiting(std::size_t count) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (deliveries_->figures().waiting != count) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   void close(std::chrono::milliseconds patience) {
     if (std::exchange(closed_, true)) return;
@@ -129,7 +140,7 @@ class Post {
   std::shared_ptr<testing::ShiftedClock> clock = std::make_shared<testing::ShiftedClock>();
   std::shared_ptr<Store> store;
   NoLogger logger;
-  NoMetrics metrics;
+  testing::CountingMetrics metrics;
 
  private:
   EventLoops loops_{1};

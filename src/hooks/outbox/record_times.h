@@ -11,6 +11,9 @@ class RecordTimes {
  public:
   using Time = std::chrono::system_clock::time_point;
 
+  // Later than what an earlier process has given, even if the clock has been set back since.
+  explicit RecordTimes(Time earlier = Time()) : last_(earlier) {}
+
   Time next(Time now) {
     std::lock_guard lock(mutex_);
     last_ = now > last_ ? now : last_ + Time::duration(1);

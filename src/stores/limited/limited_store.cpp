@@ -51,6 +51,12 @@ class LimitedStore final : public Store {
     co_return co_await inner_.prepare(deadline);
   }
 
+  Awaitable<Result<UploadDraft>> place(UploadDraft draft, Deadline deadline) override {
+    return inner_.place(std::move(draft), deadline);
+  }
+  Awaitable<void> give_up_place(UploadDraft draft, Deadline deadline) override {
+    return inner_.give_up_place(std::move(draft), deadline);
+  }
   Awaitable<Result<std::unique_ptr<Upload>>> create(UploadDraft draft, const Lease& lease,
                                                     std::span<const std::byte> first,
                                                     Deadline deadline) override {

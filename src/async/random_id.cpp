@@ -1,13 +1,13 @@
-#include "hooks/common/event_id.h"
+#include "async/random_id.h"
 
 #include <array>
 #include <cerrno>
 #include <sys/random.h>
 #include <system_error>
 
-namespace tus::hooks {
+TUS_NAMESPACE_BEGIN
 
-std::string new_event_id() {
+std::string random_id() {
   std::array<unsigned char, 16> bits{};
   if (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size())) {
     throw std::system_error(errno, std::generic_category(), "getrandom");
@@ -22,4 +22,4 @@ std::string new_event_id() {
   return text;
 }
 
-}  // namespace tus::hooks
+TUS_NAMESPACE_END
