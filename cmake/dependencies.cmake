@@ -5,6 +5,7 @@ find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers json)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(CURL 7.87 REQUIRED)
+find_package(pugixml 1.13 REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)
 # toml++ is used as headers, so that the server needs no library of it at run time.
 find_path(TUS_TOML_INCLUDE toml++/toml.h REQUIRED)

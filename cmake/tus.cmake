@@ -8,8 +8,8 @@
 #       it and nothing else, so it can be built (ninja core_test) while another layer is broken.
 #   tus_contract_test(<name> SOURCES ... LAYERS <layers> ... [LIBS ...] [THREADED] [TIMEOUT s])
 #       A contract suite run over one backend, ctest label `contract`.
-#   tus_test(<name> LABELS ... SOURCES ... LAYERS ... [LIBS ...] [THREADED] [TIMEOUT s])
-#       Any other compiled test (conformance, ...).
+#   tus_test(<name> LABELS ... SOURCES ... LAYERS ... [LIBS ...] [LAUNCHER <command> ...] [THREADED] [TIMEOUT s])
+#       Any other compiled test (conformance, ...). LAUNCHER: what starts it, with a service that it needs.
 #   tus_e2e_test(<name> COMMAND ... [SERIAL] [THREADED] [TIMEOUT s] [ENVIRONMENT ...])
 #       Runs a command against the built server; TUSD_BINARY in its environment is the path of tusd. Label `e2e`.
 #       Also registered in the release preset. SERIAL: runs while no other test does (it measures time).
@@ -143,7 +143,7 @@ if(TUS_SYMBOLIZER)
 endif()
 
 function(tus_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "THREADED" "TIMEOUT" "LABELS;SOURCES;LAYERS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "THREADED" "TIMEOUT" "LABELS;SOURCES;LAYERS;LIBS;LAUNCHER")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -167,7 +167,7 @@ function(tus_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 240)
   endif()
-  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  add_test(NAME ${name} COMMAND ${arg_LAUNCHER} $<TARGET_FILE:${name}> --gtest_brief=1)
   if(arg_THREADED)
     list(APPEND arg_LABELS threaded)
     add_dependencies(threaded_tests ${name})

@@ -35,6 +35,8 @@ std::span<const Target> targets() {
       {"info_file", info_file},
       {"json_text", json_text},
       {"lock_file", lock_file},
+      {"s3_xml", s3_xml},
+      {"aws_config", aws_config},
       {"command_line", command_line},
       {"environment", environment},
       {"config_file", config_file},

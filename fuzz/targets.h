@@ -45,6 +45,10 @@ void info_file(std::string_view input);
 void json_text(std::string_view input);
 void lock_file(std::string_view input);
 
+// Answers of S3, and where its keys are
+void s3_xml(std::string_view input);
+void aws_config(std::string_view input);
+
 // What operators write, and what they read
 void command_line(std::string_view input);
 void environment(std::string_view input);

@@ -98,6 +98,16 @@ void CurlLoop::give_up(const std::shared_ptr<CurlTransfer>& transfer, const Erro
     transfer->finish(fail(why));
 }
 
+void CurlLoop::resume(const std::shared_ptr<CurlTransfer>& transfer) {
+  if (transfer->finished() || !running_.contains(transfer->easy())) return;
+  {
+    const BrokenPipeGuard guard;
+    // What fails here ends the transfer, and curl tells so.
+    curl_easy_pause(transfer->easy(), CURLPAUSE_CONT);
+  }
+  end_those_that_are_done();
+}
+
 void CurlLoop::end(CURL* easy, Result<HttpReply> result) {
   auto found = running_.find(easy);
   if (found == running_.end()) return;

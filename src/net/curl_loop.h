@@ -31,6 +31,8 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
   void start(const std::shared_ptr<CurlTransfer>& transfer);
   // Before curl is done with it.
   void give_up(const std::shared_ptr<CurlTransfer>& transfer, const Error& why);
+  // Its caller has taken bytes, or has some.
+  void resume(const std::shared_ptr<CurlTransfer>& transfer);
   void refuse_new();
   void give_up_all(const Error& why);
   // Nothing runs any more, nothing will, and every connection is closed.

@@ -13,6 +13,11 @@ namespace {
 // A server that never ends its head must not fill our memory.
 constexpr std::size_t head_limit = std::size_t{256} << 10;
 
+// What curl asks for at once of a body that comes in pieces: fewer, longer sends.
+constexpr long upload_buffer = 256L << 10;
+// And what it receives at once of one that is read by its caller.
+constexpr long download_buffer = 128L << 10;
+
 bool is_token(std::string_view text) {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
@@ -54,6 +59,7 @@ std::string_view kind_of(CURLcode code) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_FAIL_REWIND:
       return "connection lost";
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:  // of the request it has been checked; so HTTP/0.9, or a redirect
@@ -91,6 +97,7 @@ Status CurlTransfer::prepare(const HttpClientOptions& options) {
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlTransfer::body_from_curl);
   set(CURLOPT_WRITEDATA, this);
+  if (flow_) set_flow();
   if (refused_option_ != CURLE_OK)
     return fail(ErrorCode::internal,
                 std::string("libcurl refuses an option: ") + curl_easy_strerror(refused_option_));
@@ -124,13 +131,13 @@ Status CurlTransfer::set_fields() {
 
 void CurlTransfer::set_method() {
   const auto& method = request_.method;
-  const bool has_body = !request_.body.empty() || method == "POST" || method == "PUT";
+  const bool has_body = !request_.body.empty() || pieces_.size() > 0 || flow_size_ ||
+                        method == "POST" || method == "PUT";
   if (method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   } else if (has_body) {
     set(CURLOPT_POST, 1L);
-    set(CURLOPT_POSTFIELDS, request_.body.data());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set_body();
     if (method != "POST") set(CURLOPT_CUSTOMREQUEST, method.c_str());
   } else if (method != "GET") {
     set(CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -139,6 +146,32 @@ void CurlTransfer::set_method() {
     set(CURLOPT_FOLLOWLOCATION, 1L);
     set(CURLOPT_MAXREDIRS, static_cast<long>(request_.max_redirects));
   }
+}
+
+void CurlTransfer::set_flow() {
+  set(CURLOPT_WRITEFUNCTION, &CurlTransfer::flow_from_curl);
+  set(CURLOPT_BUFFERSIZE, download_buffer);
+  if (!flow_size_) return;
+  set(CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(*flow_size_));
+  set(CURLOPT_READFUNCTION, &CurlTransfer::flow_to_curl);
+  set(CURLOPT_READDATA, this);
+  set(CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer);
+}
+
+void CurlTransfer::set_body() {
+  if (flow_size_) return;
+  if (pieces_.size() == 0) {
+    set(CURLOPT_POSTFIELDS, request_.body.data());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    return;
+  }
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(pieces_.size()));
+  set(CURLOPT_READFUNCTION, &CurlTransfer::body_to_curl);
+  set(CURLOPT_READDATA, this);
+  set(CURLOPT_SEEKFUNCTION, &CurlTransfer::seek_from_curl);
+  set(CURLOPT_SEEKDATA, this);
+  set(CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer);
 }
 
 void CurlTransfer::set_connection(const HttpClientOptions& options) {
@@ -150,8 +183,16 @@ void CurlTransfer::set_connection(const HttpClientOptions& options) {
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_USERAGENT, "tusd");
   set(CURLOPT_TCP_KEEPALIVE, 1L);
-  // The deadline ends what takes too long.
-  set(CURLOPT_CONNECTTIMEOUT_MS, 24L * 3600 * 1000);
+  set(CURLOPT_PATH_AS_IS, 1L);
+  const auto stall = static_cast<long>(request_.stall.count());
+  if (stall > 0) {
+    set(CURLOPT_CONNECTTIMEOUT, stall);
+    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(CURLOPT_LOW_SPEED_TIME, stall);
+  } else {
+    // The deadline ends what takes too long.
+    set(CURLOPT_CONNECTTIMEOUT_MS, 24L * 3600 * 1000);
+  }
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (options.tls.skip_verify) {
     set(CURLOPT_SSL_VERIFYPEER, 0L);
@@ -178,12 +219,23 @@ void CurlTransfer::on_header(std::string_view line) {
     head_is_complete_ = false;
   } else if (line.empty()) {
     head_is_complete_ = true;
+    if (flow_) tell_head();
   } else if (!head_is_complete_) {  // else it belongs to the trailers
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return;
     reply_.fields.add(std::string(line.substr(0, colon)),
                       std::string(base::trim(line.substr(colon + 1))));
   }
+}
+
+void CurlTransfer::tell_head() {
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200) return;
+  HttpHead head;
+  head.status = static_cast<int>(status);
+  head.fields = reply_.fields;
+  flow_->set_head(std::move(head));
 }
 
 bool CurlTransfer::on_body(std::string_view bytes) {
@@ -212,6 +264,46 @@ std::size_t CurlTransfer::body_from_curl(char* data, std::size_t size, std::size
                                                                          : CURL_WRITEFUNC_ERROR;
 } catch (const std::exception&) {
   return CURL_WRITEFUNC_ERROR;
+}
+
+std::size_t CurlTransfer::body_to_curl(char* into, std::size_t size, std::size_t count,
+                                       void* self) {
+  auto& pieces = static_cast<CurlTransfer*>(self)->pieces_;
+  const auto given = pieces.read(std::as_writable_bytes(std::span(into, size * count)));
+  return given.value_or(CURL_READFUNC_ABORT);
+}
+
+std::size_t CurlTransfer::flow_to_curl(char* into, std::size_t size, std::size_t count,
+                                       void* self) try {
+  std::size_t given = 0;
+  switch (static_cast<CurlTransfer*>(self)->flow_->take(
+      std::as_writable_bytes(std::span(into, size * count)), given)) {
+    case CallFlow::Taken::some:
+      return given;
+    case CallFlow::Taken::pause:
+      return CURL_READFUNC_PAUSE;
+    case CallFlow::Taken::abort:
+      break;
+  }
+  return CURL_READFUNC_ABORT;
+} catch (const std::exception&) {
+  return CURL_READFUNC_ABORT;
+}
+
+std::size_t CurlTransfer::flow_from_curl(char* data, std::size_t size, std::size_t count,
+                                         void* self) try {
+  auto& flow = *static_cast<CurlTransfer*>(self)->flow_;
+  return flow.put(std::as_bytes(std::span(data, size * count))) ? size * count
+                                                                : CURL_WRITEFUNC_PAUSE;
+} catch (const std::exception&) {
+  return CURL_WRITEFUNC_ERROR;
+}
+
+int CurlTransfer::seek_from_curl(void* self, curl_off_t offset, int origin) {
+  auto& pieces = static_cast<CurlTransfer*>(self)->pieces_;
+  if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_FAIL;
+  pieces.rewind();
+  return CURL_SEEKFUNC_OK;
 }
 
 Result<HttpReply> CurlTransfer::outcome(CURLcode code) {
@@ -248,6 +340,7 @@ std::string_view CurlTransfer::stage() const noexcept {
 void CurlTransfer::finish(Result<HttpReply> result) {
   if (finished()) return;
   easy_.reset();
+  if (flow_) flow_->finish(result ? Status() : Status(fail(result.error())));
   result_.emplace(std::move(result));
   done_.set();
 }

@@ -5,10 +5,14 @@
 #include <tus/deadline.h>
 #include <tus/message.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace tus::net {
 
@@ -21,9 +25,16 @@ struct HttpRequest {
   HttpRequest() = default;
 
   std::string method = "GET";
-  std::string url;  // http or https; a name and a password in it become Basic authentication
+  // http or https, and a path that is sent as it is here, dots and all; a name and a password
+  // in it become Basic authentication
+  std::string url;
   Fields fields;  // without Content-Length; a name or value that could end its line fails the call
   std::string body;
+  // The body instead, without a copy of it: what they point to stays until the call has returned.
+  std::vector<std::span<const std::byte>> pieces;
+  // Given up when for that long nothing could be sent and nothing came; 0: only by the deadline. curl notices up
+  // to six seconds later. Time that a call waits for a free connection does not count.
+  std::chrono::seconds stall{0};
   std::size_t reply_limit = std::size_t{1} << 20;  // bytes of the reply's body that are held
   Overlong overlong = Overlong::is_error;
   // How often to go where the server points to. 301 and 302 turn a POST into a GET, 303 any method, 307
@@ -38,6 +49,13 @@ struct HttpReply {
   Fields fields;
   std::string body;
   bool cut = false;  // the body was longer than the limit, see Overlong
+};
+
+struct HttpHead {
+  HttpHead() = default;
+
+  int status = 0;
+  Fields fields;
 };
 
 struct TlsOptions {
@@ -70,6 +88,32 @@ struct HttpClientOptions {
   long idle_connections = 16;      // of which this many are kept while nobody needs them
 };
 
+// A call whose bodies are not held: its request is written, its reply read, piece by piece, and no faster than
+// the other side goes. For one coroutine; it may be given up at any time.
+//
+// Errors are those of HttpClient::send(); after one the call is over.
+class HttpCall {
+ public:
+  HttpCall(std::shared_ptr<class CurlLoop> loop, std::shared_ptr<class CurlTransfer> transfer,
+           std::shared_ptr<class CallFlow> flow);
+  // Ends the transfer if it still runs.
+  ~HttpCall();
+  HttpCall(const HttpCall&) = delete;
+  HttpCall& operator=(const HttpCall&) = delete;
+
+  // More of the request's body. Returns when the bytes may go. An error also when the reply came first, as a
+  // refusal does; head() tells it then.
+  Awaitable<Status> write(std::span<const std::byte> bytes, Deadline deadline);
+  Awaitable<Result<HttpHead>> head(Deadline deadline);
+  // Up to into.size() bytes of the reply's body, after head(); 0 at its end.
+  Awaitable<Result<std::size_t>> read(std::span<std::byte> into, Deadline deadline);
+
+ private:
+  std::shared_ptr<class CurlLoop> loop_;
+  std::shared_ptr<class CurlTransfer> transfer_;
+  std::shared_ptr<class CallFlow> flow_;
+};
+
 // HTTP/1.1 over connections that are kept and used again. libcurl's multi interface on an executor: no
 // thread of ours, and no call blocks; names are resolved by threads of curl's.
 //
@@ -92,6 +136,12 @@ class HttpClient {
   //
   // A caller that is cancelled ends the transfer.
   Awaitable<Result<HttpReply>> send(HttpRequest request, Deadline deadline);
+
+  // The same for bodies that are not held. `body_size`: of what will be written; nothing: the request has no body
+  // but its own. What the request says of limits, stalls and redirects does not count.
+  //
+  // Sent once: what was written cannot be sent again.
+  std::unique_ptr<HttpCall> open(HttpRequest request, std::optional<std::uint64_t> body_size);
 
   // New calls fail; those that run have until the deadline. Returns when none is left and all connections
   // are closed. Once.

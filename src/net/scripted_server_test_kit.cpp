@@ -38,7 +38,7 @@ std::size_t length_of_body(const SeenRequest& request) {
 }
 
 // Reads one request; nothing at the end of the connection.
-std::optional<SeenRequest> next_request(Peer& peer, std::string& buffer) {
+std::optional<SeenRequest> next_request(Peer& peer, std::string& buffer, Bodies bodies) {
   SeenRequest request;
   std::size_t end = 0;
   while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
@@ -49,7 +49,7 @@ std::optional<SeenRequest> next_request(Peer& peer, std::string& buffer) {
   request.head = buffer.substr(0, end + 2);
   request.line = request.head.substr(0, request.head.find("\r\n"));
   buffer.erase(0, end + 4);
-  const auto length = length_of_body(request);
+  const auto length = bodies == Bodies::are_read ? length_of_body(request) : 0;
   while (buffer.size() < length) {
     const auto more = peer.read();
     if (more.empty()) return std::nullopt;
@@ -166,8 +166,11 @@ TestCertificate::~TestCertificate() { SSL_CTX_free(context_); }
 
 // ---- the server ----
 
-ScriptedServer::ScriptedServer(Script script, const TestCertificate* certificate)
-    : script_(std::move(script)), certificate_(certificate), listening_(bound_socket(port_)) {
+ScriptedServer::ScriptedServer(Script script, const TestCertificate* certificate, Bodies bodies)
+    : script_(std::move(script)),
+      certificate_(certificate),
+      bodies_(bodies),
+      listening_(bound_socket(port_)) {
   if (::listen(listening_.get(), 512) != 0) throw std::runtime_error("cannot listen");
   acceptor_ = std::thread([this] { accept_all(); });
 }
@@ -227,7 +230,7 @@ void ScriptedServer::serve(int fd, int number) {
 void ScriptedServer::converse(int fd, int number, ssl_st* tls) {
   Peer peer(fd, tls);
   std::string buffer;
-  while (auto request = next_request(peer, buffer)) {
+  while (auto request = next_request(peer, buffer, bodies_)) {
     ++requests_;
     request->connection = number;
     if (script_(peer, *request) == Then::close) return;

@@ -52,6 +52,11 @@ class Peer {
 
 enum class Then : std::uint8_t { keep, close };
 
+enum class Bodies : std::uint8_t {
+  are_read,
+  are_left,  // the script is called when the head of a request is there
+};
+
 // A key and a certificate for 127.0.0.1 and localhost that nobody has signed but itself.
 class TestCertificate {
  public:
@@ -73,7 +78,8 @@ class ScriptedServer {
   // Called on a thread of the connection, concurrently for different ones.
   using Script = std::function<Then(Peer&, const SeenRequest&)>;
 
-  explicit ScriptedServer(Script script, const TestCertificate* certificate = nullptr);
+  explicit ScriptedServer(Script script, const TestCertificate* certificate = nullptr,
+                          Bodies bodies = Bodies::are_read);
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -93,6 +99,7 @@ class ScriptedServer {
 
   Script script_;
   const TestCertificate* certificate_;
+  const Bodies bodies_;
   std::uint16_t port_ = 0;
   Fd listening_;
   std::atomic<int> accepted_ = 0;
