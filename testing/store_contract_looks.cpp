@@ -159,7 +159,7 @@ void looks_are_true_beside_appends(StoreBackend& backend) { look_beside(backend,
 // [STORE-18] Staged bytes are never seen, whenever somebody looks.
 void looks_are_true_beside_staged_appends(StoreBackend& backend) {
   if (!backend.store().capabilities().staged_append) return;
-  look_beside(backend, write_staged, piece);
+  look_beside(backend, write_staged, backend.deviations().commits_in_pieces ? 1 : piece);
 }
 
 Awaitable<void> come_and_go(Store& store, std::string id, int rounds, std::atomic<bool>& over) {

@@ -33,6 +33,12 @@ class CountingMetrics final : public MetricsSink {
     SyncOutcome outcome;
     std::chrono::nanoseconds duration;
   };
+  struct HookCall {
+    HookTransport transport;
+    HookEvent event;
+    HookOutcome outcome;
+    std::chrono::nanoseconds duration;
+  };
   struct Numbers {
     std::vector<std::string> methods;
     std::vector<ErrorCode> errors;
@@ -58,6 +64,8 @@ class CountingMetrics final : public MetricsSink {
     int abandoned = 0;
     std::vector<HookEvent> hooks_called;
     std::vector<HookEvent> hooks_failed;
+    std::vector<HookCall> hook_calls;
+    std::vector<HookEvent> hooks_given_up;
     std::vector<Sync> syncs;
   };
 
@@ -139,6 +147,13 @@ class CountingMetrics final : public MetricsSink {
   }
   void hook_failed(HookEvent event) noexcept override {
     note([&](Numbers& n) { n.hooks_failed.push_back(event); });
+  }
+  void hook_took(HookTransport transport, HookEvent event, HookOutcome outcome,
+                 std::chrono::nanoseconds duration) noexcept override {
+    note([&](Numbers& n) { n.hook_calls.push_back({transport, event, outcome, duration}); });
+  }
+  void hook_given_up(HookEvent event) noexcept override {
+    note([&](Numbers& n) { n.hooks_given_up.push_back(event); });
   }
   void synced(SyncTarget target, SyncOutcome outcome,
               std::chrono::nanoseconds duration) noexcept override {

@@ -25,6 +25,7 @@ struct StoreDeviations {
   bool forgets_at_restart = false;   // restart() gives an empty store
   bool ignores_old_tokens = false;   // a writer with an older token is not refused by the store
   bool reads_only_finished = false;  // read() does not give bytes of an unfinished upload
+  bool commits_in_pieces = false;  // a commit that is cut off may have kept the first of the bytes
 };
 
 // A store with its storage.

@@ -1,0 +1,22 @@
+// The two ends of an upload.
+#pragma once
+
+#include "stores/s3/work.h"
+
+namespace tus::s3 {
+
+// Makes the object of the parts; idempotent. As Upload::finish().
+Awaitable<Status> complete(Work& work, const Lease& lease, Deadline deadline);
+
+// Completes `parts` of an upload that has exactly these, and looks whether the right object is there when
+// nobody says so.
+Awaitable<Status> complete_parts(Work& work, const Lease& lease, std::vector<PartTag> parts,
+                                 Deadline deadline);
+
+// As Upload::terminate().
+Awaitable<Status> remove(Work& work, const Lease& lease, Deadline deadline);
+
+// What an upload that has this record takes in the bucket, but the record itself.
+Awaitable<Status> remove_data(Context& context, State state, Deadline deadline);
+
+}  // namespace tus::s3

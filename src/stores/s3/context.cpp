@@ -1,0 +1,71 @@
+#include "stores/s3/context.h"
+
+#include <array>
+#include <random>
+#include <utility>
+
+namespace tus::s3 {
+
+namespace {
+
+// A line slower than this is as good as cut.
+constexpr std::uint64_t slowest_line = 128 << 10;  // bytes a second
+
+std::string random_text() {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::random_device random;
+  std::string text;
+  for (int i = 0; i < 4; ++i) {
+    auto word = random();
+    for (int k = 0; k < 8; ++k, word >>= 4) text.push_back(digits[word & 15]);
+  }
+  return text;
+}
+
+}  // namespace
+
+Context::Context(std::shared_ptr<Bucket> b, StoreOptions o, std::shared_ptr<Clock> c,
+                 std::shared_ptr<Logger> l)
+    : bucket_owner(std::move(b)),
+      bucket(*bucket_owner),
+      options(std::move(o)),
+      clock(std::move(c)),
+      logger(std::move(l)),
+      names(options),
+      looker(bucket, names),
+      memory(options.max_memory),
+      slots(options.parts_in_flight),
+      warm(options.remembered),
+      instance_(random_text()) {
+  memory.forget_with([this] { return warm.forget_a_tail(); });
+}
+
+std::chrono::sys_seconds Context::wall() const {
+  return std::chrono::floor<std::chrono::seconds>(clock->wall());
+}
+
+Deadline Context::deadline(std::uint64_t bytes) const {
+  const std::chrono::seconds for_bytes(bytes / slowest_line);
+  return Deadline::after(clock->now(), options.request_timeout + for_bytes);
+}
+
+std::string Context::new_claim() {
+  return instance_ + "-" + std::to_string(claims_.fetch_add(1, std::memory_order_relaxed));
+}
+
+void Context::rest_is_stale(const std::string& object) {
+  std::lock_guard lock(stale_mutex_);
+  stale_rests_.insert(object);
+}
+
+void Context::rest_is_valid(const std::string& object) {
+  std::lock_guard lock(stale_mutex_);
+  stale_rests_.erase(object);
+}
+
+std::set<std::string> Context::take_stale_rests() {
+  std::lock_guard lock(stale_mutex_);
+  return std::exchange(stale_rests_, {});
+}
+
+}  // namespace tus::s3

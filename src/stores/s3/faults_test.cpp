@@ -1,0 +1,238 @@
+// Every request of an upload's life goes wrong once, in every way.
+#include "stores/s3/s3_test_kit.h"
+
+#include <algorithm>
+
+namespace tus::s3::test {
+namespace {
+
+StoreOptions impatient(Instances instances) {
+  auto options = Bench::small_options();
+  options.request_timeout = std::chrono::milliseconds(15);
+  options.instances = instances;
+  return options;
+}
+
+Deadline soon() {
+  return Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(15));
+}
+
+// A client that goes on until its upload is finished, whatever it is answered.
+class Client {
+ public:
+  Client(Bench& bench, std::string text) : bench_(bench), text_(std::move(text)) {}
+
+  void upload() {
+    for (int attempt = 0; attempt < 40 && !finished_; ++attempt) try_once();
+    EXPECT_TRUE(finished_) << "it never came to an end";
+    if (!finished_) return;
+    const auto object = bench_.bucket().peek("a");
+    ASSERT_TRUE(object);
+    EXPECT_TRUE(*object == text_) << "other bytes";
+  }
+
+ private:
+  void try_once() {
+    if (!id_) return create();
+    auto upload = run(bench_.store().open(*id_, FakeLease(), soon()));
+    if (!upload) {
+      EXPECT_TRUE(upload.error() == ErrorCode::store_unavailable)
+          << describe(upload.error().code()).code << " " << upload.error().detail();
+      return;
+    }
+    expect_true((*upload)->info().offset);
+    auto& info = (*upload)->info();
+    if (info.offset < text_.size()) {
+      const auto next = text_.substr(static_cast<std::size_t>(info.offset), 8);
+      told_ = std::max(told_, Bench::append(**upload, next).safe_offset);
+      expect_true((*upload)->info().offset);
+    }
+    if ((*upload)->info().has_all_bytes()) {
+      finished_ = run((*upload)->finish_and_record(FakeLease(), soon())).has_value();
+    }
+    upload->reset();
+    look();
+  }
+
+  void create() {
+    UploadDraft draft;
+    draft.id = id_of("a");
+    draft.length = text_.size();
+    draft.finish = FinishState::pending;
+    auto placed = run(bench_.store().place(std::move(draft), soon()));
+    if (!placed) return;
+    auto copy = *placed;
+    auto made = run(bench_.store().create(*std::move(placed), FakeLease(),
+                                          std::as_bytes(std::span("0123").first(3)), soon()));
+    if (!made) return run(bench_.store().give_up_place(std::move(copy), never));
+    text_.replace(0, 3, "012");
+    id_ = (*made)->info().id;
+    told_ = (*made)->info().offset;
+  }
+
+  // Somebody else asks, as a HEAD would.
+  void look() {
+    auto info = run(bench_.store().inspect(*id_, soon()));
+    if (!info) {
+      EXPECT_TRUE(info.error() == ErrorCode::store_unavailable) << info.error().detail();
+      return;
+    }
+    expect_true(info->offset);
+    told_ = std::max(told_, info->offset);
+    if (info->finished()) EXPECT_TRUE(bench_.bucket().peek("a") == text_) << "finished too early";
+  }
+
+  void expect_true(std::uint64_t offset) {
+    EXPECT_GE(offset, told_) << "an offset was taken back";
+    EXPECT_LE(offset, text_.size());
+  }
+
+  Bench& bench_;
+  std::string text_;
+  std::optional<UploadId> id_;
+  std::uint64_t told_ = 0;
+  bool finished_ = false;
+};
+
+void break_everything_once(Instances instances, Quirks quirks) {
+  for (auto operation : all_operations()) {
+    for (auto fault : {Fault::fails, Fault::answer_lost, Fault::hangs, Fault::hangs_done,
+                       Fault::done_twice, Fault::breaks_off}) {
+      for (int n = 1; n <= 4; ++n) {
+        SCOPED_TRACE(std::string(name_of(operation)) + " " + std::to_string(n) + " fault " +
+                     std::to_string(static_cast<int>(fault)));
+        Bench bench(impatient(instances), quirks);
+        bench.faults().fail_nth(operation, n, fault);
+        Client(bench, pattern(37)).upload();
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+// [S3-10]
+TEST(s3_faults, each_request_goes_wrong_once) {
+  break_everything_once(Instances::several, Bench::small_quirks());
+}
+
+// [S3-10]
+TEST(s3_faults, each_request_goes_wrong_once_for_a_single_server) {
+  break_everything_once(Instances::one, Bench::small_quirks());
+}
+
+// [S3-10]
+TEST(s3_faults, each_request_goes_wrong_once_without_conditions) {
+  auto quirks = Bench::small_quirks();
+  quirks.no_conditions = true;
+  break_everything_once(Instances::several, quirks);
+}
+
+// [S3-11] One of several parts side by side is lost: what is behind the gap never counts, also when other
+// bytes come in its place.
+TEST(s3_faults, a_gap_is_never_counted) {
+  for (int lost = 1; lost <= 3; ++lost) {
+    SCOPED_TRACE(lost);
+    Bench bench;
+    auto made = bench.create("a", 40);
+    ASSERT_TRUE(made);
+    const auto id = (*made)->info().id;
+    bench.faults().fail_nth(Operation::put_part, lost, Fault::fails);
+    auto outcome = Bench::append(**made, pattern(23, 1));
+    EXPECT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.safe_offset % 5, 0u);
+    EXPECT_LE(outcome.safe_offset, 5u * static_cast<unsigned>(lost - 1));
+    const auto kept = static_cast<std::size_t>(outcome.safe_offset);
+    made->reset();
+    EXPECT_EQ(bench.inspect(id)->offset, kept);
+    bench.restart();
+    auto again = bench.open(id);
+    ASSERT_TRUE(again);
+    EXPECT_EQ((*again)->info().offset, kept);
+    const auto text = pattern(23, 1).substr(0, kept) + pattern(40, 2).substr(kept);
+    EXPECT_EQ(Bench::append(**again, text.substr(kept, 6)).safe_offset, kept + 6);
+    EXPECT_EQ(bench.inspect(id)->offset, kept + 6);
+    EXPECT_EQ(Bench::append(**again, text.substr(kept + 6)).safe_offset, 40u);
+    EXPECT_TRUE(run((*again)->finish_and_record(FakeLease(), never)));
+    EXPECT_EQ(bench.bucket().peek("a"), text);
+  }
+}
+
+// [S3-12] A rule that clears up unfinished multipart uploads does not finish them.
+TEST(s3_faults, an_upload_that_was_aborted_behind_our_back_is_gone) {
+  Bench bench;
+  auto made = bench.create("a", 40, pattern(23));
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  made->reset();
+  bench.bucket().abort_behind_the_back("a");
+  bench.restart();
+  EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::upload_gone);
+  EXPECT_TRUE(bench.open(id).error() == ErrorCode::upload_gone);
+  // Also not by an object that somebody else has put there, of the very size.
+  bench.bucket().put_behind_the_back({"uploads", "a"}, pattern(40));
+  EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::upload_gone);
+}
+
+// [S3-12] The same while it is being written to.
+TEST(s3_faults, a_writer_hears_that_its_upload_was_aborted) {
+  Bench bench;
+  auto made = bench.create("a", 40, pattern(7));
+  ASSERT_TRUE(made);
+  bench.bucket().abort_behind_the_back("a");
+  const auto outcome = Bench::append(**made, pattern(20));
+  ASSERT_TRUE(outcome.error);
+  EXPECT_TRUE(*outcome.error == ErrorCode::upload_gone) << outcome.error->detail();
+}
+
+void late_list_takes_nothing_back(Bench& bench, const UploadId& id, std::unique_ptr<Upload>& upload,
+                                  std::uint64_t offset) {
+  upload.reset();
+  bench.restart();
+  auto quirks = Bench::small_quirks();
+  quirks.newest_parts_hidden = 1;
+  bench.bucket().set_quirks(quirks);
+  EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::store_unavailable);
+  EXPECT_TRUE(bench.open(id).error() == ErrorCode::store_unavailable);
+  bench.bucket().set_quirks(Bench::small_quirks());
+  EXPECT_EQ(bench.inspect(id)->offset, offset);
+}
+
+// [S3-13] A list of parts that is late ends in an answer that may be asked for again, never in less.
+TEST(s3_faults, a_late_list_takes_nothing_back) {
+  Bench bench;
+  auto made = bench.create("a", 40, pattern(23));
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  EXPECT_EQ(Bench::append(**made, pattern(4)).safe_offset, 27u);
+  late_list_takes_nothing_back(bench, id, *made, 27);
+  // Also where a body has ended with a part, and there is no other trace of it.
+  auto again = bench.open(id);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(Bench::append(**again, pattern(3)).safe_offset, 30u);
+  late_list_takes_nothing_back(bench, id, *again, 30);
+}
+
+// [S3-14] An upload is finished by the object, not by the number of its bytes.
+TEST(s3_faults, nothing_is_finished_before_its_object_is_there) {
+  Bench bench;
+  auto made = bench.create("a", 13, pattern(13));
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  bench.faults().fail_all(Operation::complete_multipart, Fault::fails);
+  EXPECT_FALSE(run((*made)->finish_and_record(FakeLease(), never)));
+  EXPECT_FALSE(bench.inspect(id)->finished());
+  EXPECT_TRUE(bench.inspect(id)->finishing());
+  made->reset();
+  bench.restart();
+  EXPECT_TRUE(bench.inspect(id)->finishing());
+  bench.faults().clear_faults();
+  auto again = bench.open(id);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(run((*again)->finish_and_record(FakeLease(), never)));
+  EXPECT_EQ(bench.bucket().peek("a"), pattern(13));
+  EXPECT_EQ(bench.bucket().keys(), (std::vector<std::string>{"a", "a.info"}));
+  EXPECT_TRUE(bench.bucket().multiparts().empty());
+}
+
+}  // namespace
+}  // namespace tus::s3::test

@@ -1,0 +1,63 @@
+#include "stores/s3/left_overs.h"
+
+#include <utility>
+
+namespace tus::s3 {
+
+// `<object>+<multipart upload>`, as an upload would be called that was made of it.
+std::optional<UploadId> left_over_of(const Context& context, const ListedMultipart& upload) {
+  std::string_view key = upload.key;
+  if (!key.starts_with(context.names.data_prefix())) return std::nullopt;
+  key.remove_prefix(context.names.data_prefix().size());
+  if (!UploadId::parse(key)) return std::nullopt;
+  return join_id(std::string(key), upload.upload);
+}
+
+Awaitable<Result<std::optional<std::uint64_t>>> remove_left_over(
+    Context& context, UploadId id, const Lease& lease, std::chrono::sys_seconds idle_since,
+    Deadline deadline) {
+  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  const auto parts = split_id(id);
+  if (parts.multipart.empty()) co_return std::nullopt;
+  // A record may name it under an id without it, or with another place for its data.
+  auto state = co_await context.looker.read_any_record(id, parts.object, deadline);
+  if (state && state->data.upload == parts.multipart) co_return std::nullopt;
+  if (!state && !(state.error() == ErrorCode::upload_not_found)) {
+    co_return fail(std::move(state.error()));
+  }
+  MultipartName upload{context.names.data(parts.object), parts.multipart};
+  auto look = co_await context.bucket.list_parts(upload, 0, deadline);
+  if (!look && look.error().trouble == Trouble::missing) co_return std::nullopt;
+  if (!look) co_return fail(as_error(std::move(look.error())));
+  std::uint64_t bytes = 0;
+  for (const auto& part : look->parts) {
+    if (part.last_modified >= idle_since) co_return std::nullopt;
+    bytes += part.size;
+  }
+  auto gone = co_await context.bucket.abort_multipart(std::move(upload), deadline);
+  if (!gone) co_return fail(as_error(std::move(gone.error())));
+  co_return bytes;
+}
+
+Awaitable<void> remove_old_staged(Context& context, std::chrono::sys_seconds idle_since,
+                                  Deadline deadline) {
+  const auto& bucket = context.names.bucket();
+  const auto prefix = context.names.staged("").key;
+  auto& s3 = context.bucket;
+  auto uploads = co_await s3.list_multiparts(bucket, prefix, "", "", deadline);
+  if (uploads) {
+    for (auto& upload : uploads->uploads) {
+      if (upload.initiated >= idle_since) continue;
+      MultipartName name{{bucket, std::move(upload.key)}, std::move(upload.upload)};
+      (void)co_await s3.abort_multipart(std::move(name), deadline);
+    }
+  }
+  auto objects = co_await s3.list_objects(bucket, prefix, "", deadline);
+  if (!objects) co_return;
+  for (auto& object : objects->objects) {
+    if (object.last_modified >= idle_since) continue;
+    (void)co_await s3.delete_object({bucket, std::move(object.key)}, deadline);
+  }
+}
+
+}  // namespace tus::s3
