@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/hook_config.h"
+#include "app/s3_config.h"
 
 #include <tus/file_store.h>
 #include <tus/handler.h>
@@ -21,7 +22,7 @@ namespace tus::app {
 inline constexpr const char* health_path = "/healthz";
 inline constexpr const char* ready_path = "/readyz";
 
-enum class StoreKind : std::uint8_t { file, memory };
+enum class StoreKind : std::uint8_t { file, memory, s3 };
 enum class LockerKind : std::uint8_t { as_store, file, memory, none };
 enum class LogFormat : std::uint8_t { text, json };
 
@@ -42,6 +43,7 @@ struct Config {
   bool expire_left_overs = true;
   StoreKind store = StoreKind::file;
   FileStoreOptions files;
+  S3Config s3;
   std::uint64_t store_size = 0;  // bytes; 0: no limit
   EvictOrder evict = EvictOrder::none;
   bool evict_finished = false;

@@ -70,8 +70,9 @@ TEST(ConfigFile, WhatIsWrongIsNamedWithItsLine) {  // [FLAG-9]
             "tusd.toml:1: invalid value \"-1\" for option port: want a port from 0 to 65535");
   EXPECT_EQ(complaint("[cors]\nport = 1\n"),
             "tusd.toml:2: option port belongs to [listening], not to [cors]");
-  EXPECT_EQ(complaint("[s3]\ns3-bucket = \"b\"\n"),
-            "tusd.toml:2: option s3-bucket: this build of tusd cannot store uploads in S3");
+  EXPECT_EQ(complaint("[gcs]\ngcs-bucket = \"b\"\n"),
+            "tusd.toml:2: option gcs-bucket: this build of tusd cannot store uploads in Google "
+            "Cloud Storage");
   EXPECT_EQ(complaint("upload-dir = \"a\"\n[file-storage]\ndir = \"b\"\n"),
             "tusd.toml:3: option dir is in the file twice");
   for (std::string_view key : {"config = \"x\"\n", "version = true\n", "check-config = true\n"}) {

@@ -49,6 +49,12 @@ std::optional<std::string> find_contradiction(const Config& config) {
     return "-min-free-space is about the file system of -upload-dir: there is none with "
            "-store=memory";
   }
+  if (config.store == StoreKind::s3 && config.s3.store.bucket.empty()) {
+    return "-store=s3: say with -s3-bucket which one";
+  }
+  if (config.s3.store.part_size < config.s3.store.min_part_size) {
+    return "-s3-part-size is smaller than -s3-min-part-size";
+  }
   for (const std::string path : {health_path, ready_path}) {
     if (!config.expose_health) break;
     const bool is_metrics = config.expose_metrics && metrics == path;

@@ -81,8 +81,10 @@ TEST(Environment, ABadValueIsNamedWithItsVariable) {  // [FLAG-7]
   EXPECT_EQ(
       complaint({"TUSD_PORT=http"}),
       "invalid value \"http\" for environment variable TUSD_PORT: want a port from 0 to 65535");
-  EXPECT_EQ(complaint({"TUSD_S3_BUCKET=b"}),
-            "environment variable TUSD_S3_BUCKET: this build of tusd cannot store uploads in S3");
+  EXPECT_EQ(
+      complaint({"TUSD_GCS_BUCKET=b"}),
+      "environment variable TUSD_GCS_BUCKET: this build of tusd cannot store uploads in Google "
+      "Cloud Storage");
 }
 
 TEST(Environment, UnknownVariablesAreOnlyWarnedOf) {  // [FLAG-7]

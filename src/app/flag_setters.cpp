@@ -183,8 +183,8 @@ Complaint set_directory(Config& config, std::string_view text) {
 }
 
 Complaint set_store(Config& config, std::string_view text) {
-  constexpr std::array<Choice<StoreKind>, 2> choices{
-      {{"file", StoreKind::file}, {"memory", StoreKind::memory}}};
+  constexpr std::array<Choice<StoreKind>, 3> choices{
+      {{"file", StoreKind::file}, {"memory", StoreKind::memory}, {"s3", StoreKind::s3}}};
   return choose(config.store, text, choices);
 }
 

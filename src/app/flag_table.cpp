@@ -49,7 +49,7 @@ const FlagGroupName& name_of(FlagGroup group) {
 std::vector<Flag> make_flag_table() {
   std::vector<Flag> table;
   for (const auto& group : group_names) {
-    for (const auto rows : {working_flags(), hook_flags(), missing_flags()}) {
+    for (const auto rows : {working_flags(), hook_flags(), s3_flags(), missing_flags()}) {
       for (const auto& row : rows) {
         if (row.group == group.group) table.push_back(row);
       }

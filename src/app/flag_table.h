@@ -101,6 +101,7 @@ std::vector<Flag> make_flag_table();
 // The parts it is made of.
 std::span<const Flag> working_flags();
 std::span<const Flag> hook_flags();
+std::span<const Flag> s3_flags();
 std::span<const Flag> missing_flags();
 
 // nullptr when there is none of this name.

@@ -174,7 +174,7 @@ TEST(Flags, WhatIsWrongIsNamed) {  // [FLAG-2]
             "invalid value \"70000\" for flag -port: want a port from 0 to 65535");
   for (const Args& args :
        {Args{"-port", "-1"}, Args{"-port", "+1"}, Args{"-max-size", "1k"}, Args{"-fsync", "maybe"},
-        Args{"-store", "s3"}, Args{"-dir-perms", "999"}, Args{"-network-timeout", "10"},
+        Args{"-store", "tape"}, Args{"-dir-perms", "999"}, Args{"-network-timeout", "10"},
         Args{"-expose-metrics=perhaps"}, Args{"-base-path", "/a b/"}, Args{"-upload-dir", ""},
         Args{"-max-size", "9223372036854775808"}, Args{"-locker", "redis"},
         Args{"-log-format", "xml"}, Args{"-threads", "1025"}, Args{"-finish-attempts", "0"},
@@ -191,8 +191,8 @@ TEST(Flags, TheNearestKnownFlagIsSuggested) {  // [FLAG-4]
 }
 
 TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
-  EXPECT_EQ(complaint({"-s3-bucket", "b"}),
-            "flag -s3-bucket: this build of tusd cannot store uploads in S3");
+  EXPECT_EQ(complaint({"-gcs-bucket", "b"}),
+            "flag -gcs-bucket: this build of tusd cannot store uploads in Google Cloud Storage");
   EXPECT_EQ(complaint({"-hooks-plugin=x"}),
             "flag -hooks-plugin: this build of tusd cannot load Go plugins, and none will");
   for (const Args& args :
@@ -201,6 +201,18 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
         Args{"-enable-h2c=1"}, Args{"-enable-experimental-protocol"}}) {
     EXPECT_NE(complaint(args).find("this build of tusd cannot "), std::string::npos) << args[0];
   }
+}
+
+TEST(Flags, ABucketIsWhereUploadsGo) {  // [S3-37]
+  const auto config = parsed({"-s3-bucket=b", "-s3-endpoint=http://127.0.0.1:1", "-s3-part-size=6000000",
+                              "-s3-server-side-encryption=aws:kms", "-s3-single-instance"});
+  EXPECT_EQ(config.store, StoreKind::s3);
+  EXPECT_EQ(config.s3.store.bucket, "b");
+  EXPECT_EQ(config.s3.store.part_size, 6'000'000u);
+  EXPECT_EQ(config.s3.store.encryption, S3Encryption::sse_kms);
+  EXPECT_TRUE(config.s3.store.single_instance);
+  EXPECT_EQ(parsed({"-s3-bucket="}).store, StoreKind::file);
+  EXPECT_NE(complaint({"-s3-endpoint=ftp://x"}).find("invalid value"), std::string::npos);
 }
 
 TEST(Flags, AValueThatAsksForNothingIsNotRefused) {  // [FLAG-5]

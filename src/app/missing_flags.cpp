@@ -63,7 +63,6 @@ constexpr Flag for_good(Flag flag) {
 }
 
 constexpr std::string_view no_tls = "serve HTTPS; put a proxy in front for that";
-constexpr std::string_view no_s3 = "store uploads in S3";
 constexpr std::string_view no_gcs = "store uploads in Google Cloud Storage";
 constexpr std::string_view no_azure = "store uploads in Azure Blob Storage";
 constexpr std::string_view no_grpc_hooks = "call hooks over gRPC";
@@ -78,22 +77,6 @@ constexpr std::array rows{
 
     on_off(protocol, "enable-experimental-protocol", "speak the IETF's resumable uploads",
            "speak the IETF's draft of resumable uploads beside tus 1.0"),
-
-    text(s3, "s3-bucket", "NAME", no_s3, "bucket to store uploads in"),
-    text(s3, "s3-object-prefix", "PREFIX", no_s3, "what the names of objects begin with"),
-    text(s3, "s3-endpoint", "URL", no_s3, "endpoint of a service that is compatible with S3"),
-    detail(s3, FlagKind::number, "s3-part-size", "BYTES", "52428800", no_s3,
-           "preferred size of a part of an upload"),
-    detail(s3, FlagKind::number, "s3-min-part-size", "BYTES", "5242880", no_s3,
-           "smallest part that the service accepts"),
-    detail(s3, FlagKind::number, "s3-max-buffered-parts", "N", "20", no_s3,
-           "most parts that wait on the local disk"),
-    on_off(s3, "s3-disable-content-hashes", no_s3, "do not hash what is sent"),
-    on_off(s3, "s3-disable-ssl", no_s3, "talk to the service over HTTP"),
-    detail(s3, FlagKind::number, "s3-concurrent-part-uploads", "N", "10", no_s3,
-           "parts that are sent at the same time"),
-    on_off(s3, "s3-transfer-acceleration", no_s3, "use AWS's accelerated endpoint"),
-    on_off(s3, "s3-log-api-calls", no_s3, "log calls of the service's interface"),
 
     text(gcs, "gcs-bucket", "NAME", no_gcs, "bucket to store uploads in"),
     text(gcs, "gcs-object-prefix", "PREFIX", no_gcs, "what the names of objects begin with"),

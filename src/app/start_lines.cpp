@@ -22,6 +22,11 @@ std::vector<std::string> start_lines(const Config& config, const std::string& ex
   std::vector<std::string> lines;
   if (config.store == StoreKind::memory) {
     lines.push_back("Using memory as storage; uploads are forgotten at exit.");
+  } else if (config.store == StoreKind::s3) {
+    const auto& s3 = config.s3.store;
+    lines.push_back(s3.endpoint.empty() ? "Using 's3://" + s3.bucket + "' as S3 bucket for storage."
+                                        : "Using '" + s3.endpoint + "/" + s3.bucket +
+                                              "' as S3 endpoint and bucket for storage.");
   } else {
     const auto absolute = std::filesystem::absolute(config.files.directory).lexically_normal();
     auto text = absolute.string();

@@ -11,8 +11,10 @@
 #include <tus/limited_store.h>
 #include <tus/memory_locker.h>
 #include <tus/memory_store.h>
+#include <tus/s3_store.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,15 +29,42 @@ namespace tus::app {
 namespace {
 
 constexpr unsigned pool_threads_at_least = 8;
+constexpr std::chrono::seconds patience_at_start{10};
 
 unsigned loop_count(const Config& config) {
   return config.threads > 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency());
+}
+
+// With one look at the bucket, so that a mistake is seen at the start and not by the first client.
+std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(
+    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<MetricsSink> metrics) {
+  auto options = config.s3.store;
+  if (config.network_timeout.count() > 0) options.request_timeout = config.network_timeout;
+  S3StoreParts parts;
+  parts.executor = server.loops->executors()[0];
+  parts.pool = server.pool;
+  parts.clock = clock;
+  parts.logger = server.logger;
+  parts.metrics = std::move(metrics);
+  auto store = make_s3_store(std::move(options), std::move(parts));
+  if (!store) return std::unexpected("-s3-bucket: " + store.error());
+  if (config.s3.skip_check) return *store;
+  const auto executor = server.loops->executors()[0];
+  const auto deadline = Deadline::after(clock->now(), patience_at_start);
+  auto checked = asio::co_spawn(executor, (*store)->check(deadline), asio::use_future).get();
+  if (checked) return *store;
+  asio::co_spawn(executor, (*store)->close(deadline), asio::use_future).get();
+  return std::unexpected("-s3-bucket: " + checked.error());
 }
 
 std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
     const Config& config, const Server& server, std::shared_ptr<Clock> clock,
     std::shared_ptr<MetricsSink> metrics) {
   if (config.store == StoreKind::memory) return make_memory_store();
+  if (config.store == StoreKind::s3) {
+    return make_bucket_store(config, server, std::move(clock), std::move(metrics));
+  }
   auto files = config.files;
   files.metrics = std::move(metrics);
   auto store = make_file_store(std::move(files), server.pool, std::move(clock), server.logger);
@@ -96,6 +125,11 @@ HandlerOptions handler_options(const Config& config, const Server& server) {
   options.location = config.location;
   options.live = server.settings;
   options.finish_attempts = config.finish_attempts;
+  // A disk is there or not. A request to somebody else has the patience that the operator has with others.
+  const bool is_remote = config.store == StoreKind::s3;
+  if (is_remote && config.network_timeout.count() > 0) {
+    options.store_timeout = config.network_timeout;
+  }
   options.allow_download = !config.disable_download;
   options.allow_termination = !config.disable_termination;
   options.allow_termination_of_finished = !config.disable_termination_finished;
@@ -142,6 +176,7 @@ Watched watched_parts(const Config& config, const Server& server,
   watched.store = server.store;
   watched.pool = server.pool;
   watched.loops = server.loops.get();
+  watched.hooks = server.hooks;
   if (config.store == StoreKind::file) watched.directory = config.files.directory;
   return watched;
 }
@@ -169,12 +204,17 @@ std::expected<Server, std::string> make_server(const Config& config) {
   server.logger = make_logger(config);
   apply_live(server, config);
   server.pool = make_blocking_pool(std::max(pool_threads_at_least, 2 * loop_count(config)));
+  server.loops = std::make_unique<EventLoops>(loop_count(config));
   auto store = make_store(config, server, clock, metrics);
   if (!store) return std::unexpected(std::move(store.error()));
   server.store = std::move(*store);
   auto locker = make_locker(config, server);
   if (!locker) return std::unexpected(std::move(locker.error()));
-  server.loops = std::make_unique<EventLoops>(loop_count(config));
+  if (config.hooks.wanted()) {
+    auto hooks = make_hooks(config, server, clock, metrics);
+    if (!hooks) return std::unexpected(std::move(hooks.error()));
+    server.hooks = std::move(*hooks);
+  }
   server.monitoring = std::make_unique<Monitoring>(watched_parts(config, server, metrics), clock);
 
   HandlerParts parts;
@@ -183,12 +223,7 @@ std::expected<Server, std::string> make_server(const Config& config) {
   parts.clock = clock;
   parts.logger = server.logger;
   parts.metrics = metrics;
-  if (config.hooks.wanted()) {
-    auto hooks = make_hooks(config, server, clock, metrics);
-    if (!hooks) return std::unexpected(std::move(hooks.error()));
-    server.hooks = std::move(*hooks);
-    parts.hooks = server.hooks;
-  }
+  if (server.hooks) parts.hooks = server.hooks;
   const auto executors = server.loops->executors();
   server.handler =
       std::make_shared<Handler>(handler_options(config, server), std::move(parts), executors[0]);

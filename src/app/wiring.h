@@ -29,8 +29,8 @@ struct Server {
   std::shared_ptr<LiveSettings> settings = std::make_shared<LiveSettings>();
   std::shared_ptr<LeveledLogger> logger;
   std::shared_ptr<BlockingPool> pool;
-  std::shared_ptr<Store> store;
   std::unique_ptr<EventLoops> loops;
+  std::shared_ptr<Store> store;
   std::unique_ptr<Monitoring> monitoring;
   std::shared_ptr<hooks::Engine> hooks;  // none when nobody wants to be told anything
   std::shared_ptr<Handler> handler;

@@ -103,7 +103,7 @@ class Sources(Configured):
 
     def test_refused_flags(self):
         """[FLAG-5] What is not built is refused in one sentence that names the flag."""
-        for flag in ("-s3-bucket=b", "-gcs-bucket=b", "-azure-storage=c", "-hooks-grpc=a:1",
+        for flag in ("-gcs-bucket=b", "-azure-storage=c", "-hooks-grpc=a:1",
                      "-hooks-plugin=p", "-tls-key=k", "-enable-h2c"):
             with self.subTest(flag):
                 self.assert_refused(self.run_to_end(flag), f"flag {flag.partition('=')[0]}: this build of tusd cannot ")
@@ -123,7 +123,8 @@ class Sources(Configured):
         for flags, named in ((["-dir=file"], "not a directory"), (["-dir=file/below"], "not a directory"),
                              (["-port=x"], "-port"), (["-dir-perms=0111"], "-dir-perms"),
                              (["-base-path=/a?b"], "-base-path"), (["-config=none"], "none"),
-                             (["-s3-bucket=b"], "-s3-bucket"), (["-unix-sock=no/sock"], "-unix-sock")):
+                             (["-gcs-bucket=b"], "-gcs-bucket"), (["-store=s3"], "-s3-bucket"),
+                             (["-s3-bucket=b", "-s3-part-size=1"], "-s3-part-size"), (["-unix-sock=no/sock"], "-unix-sock")):
             with self.subTest(flags):
                 self.assert_refused(self.run_to_end("-check-config", *flags), named)
         done = self.run_to_end("-check-config", environment={"TUSD_HOME": "/opt"})

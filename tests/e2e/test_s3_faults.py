@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""Every request to S3 fails once, in every way, and for long; and the ways in which others lose or make up data.
+
+What is checked after each: no acknowledged offset goes back, nothing is said to be complete before the object is there,
+clients get a status, a code and nothing of what S3 said, and in the end the object has every byte and nothing else of the
+upload is left.
+"""
+import os
+import random
+import threading
+import time
+
+from harness import SEED, main, wait_until
+from payload import Payload
+from s3_fault_proxy import S3FaultProxy
+from s3_kit import ANSWER_SECONDS, BROKEN, IMPATIENT, MIB, PART, S3Test, Stubborn, key_of
+from s3_services import ceph
+from wire import Wire, patch_fields
+
+SOAK = os.environ.get("TUS_SOAK") == "1"
+SIZE = 3 * PART + 12345
+# The requests of an upload's life. Which of them a store makes is its own affair: a rule that is never hit is reported.
+OPERATIONS = ("CreateMultipartUpload", "PutObject", "UploadPart", "ListParts", "HeadObject", "GetObject",
+              "CompleteMultipartUpload", "DeleteObject", "AbortMultipartUpload")
+QUICK_WAYS = ("500", "503", "html", "empty", "reset-before", "reset-half", "reset-after")
+SLOW_WAYS = ("hang-before", "hang-after")
+
+
+class FaultTest(S3Test):
+    def setUp(self):
+        super().setUp()
+        self.s3 = ceph()
+        self.bucket = self.s3.make_bucket()
+        self.proxy = S3FaultProxy(self.s3.url)
+        self.addCleanup(self.proxy.close)
+        self.payload = Payload(self.scratch, SIZE)
+
+    def serve_here(self, *flags):
+        return self.serve_s3(self.s3, self.bucket, *IMPATIENT, *flags, url=self.proxy.url)
+
+    def mend_later(self, rule, seconds):
+        """A while after it came to that for the first time."""
+        def mend():
+            if not self.proxy.wait_for_hit(rule, 60):
+                return
+            time.sleep(seconds)
+            self.proxy.heal()
+        thread = threading.Thread(target=mend)
+        thread.start()
+        return thread
+
+    def client(self, server):
+        return Stubborn(self, [server], self.payload)
+
+    def life(self, server, restart=False):
+        """An upload with leftovers between its parts, and one that is deleted half-way."""
+        client = self.client(server)
+        client.create()
+        for end in (MIB, PART + 2 * MIB, 2 * PART + MIB):
+            client.send_up_to(end)
+            if restart:
+                server.restart()
+            client.head()
+        client.finish()
+        deleted = self.client(server)
+        deleted.create()
+        deleted.send_up_to(PART + MIB)
+        deleted.delete()
+        return client, deleted
+
+    def check_end(self, client, deleted):
+        # A multipart upload whose creation was done and not answered has a name that only S3 knows.
+        orphans = sum(1 for request in self.proxy.requests("CreateMultipartUpload")
+                      if request.how in ("reset-half", "reset-after", "hang-after"))
+        self.assert_stored(self.bucket, client.path, self.payload, orphans=orphans)
+        self.assert_gone(self.bucket, deleted.path, orphans=orphans)
+        self.proxy.forget()
+
+
+class EveryRequestFailsOnce(FaultTest):
+    def fail_each(self, operations, ways, numbers, restart=False, flags=()):
+        server = self.serve_here(*flags)
+        hits, never = 0, []
+        for operation in operations:
+            for how in ways:
+                for nth in numbers:
+                    with self.subTest(operation=operation, how=how, nth=nth):
+                        self.proxy.heal()  # when the one before has failed
+                        rule = self.proxy.fail(operation, how, nth)
+                        client, deleted = self.life(server, restart)
+                        self.proxy.heal()
+                        self.check_end(client, deleted)
+                        hits += rule.hits
+                        if not rule.hits:
+                            never.append(f"{operation} {nth}")
+        self.report(f"{hits} faults; never came to it: {sorted(set(never))}")
+        self.assertGreater(hits, len(operations) * len(ways) // 2)
+
+    def test_quick_faults(self):
+        """[S3RUN-9]"""
+        self.fail_each(OPERATIONS, QUICK_WAYS, (1, 2, 3) if SOAK else (1, 2))
+
+    def test_hanging_requests(self):
+        """[S3RUN-9]"""
+        self.fail_each(("UploadPart", "CompleteMultipartUpload", "PutObject"), SLOW_WAYS, (1, 2, 3) if SOAK else (1,))
+
+    def test_with_restarts_between(self):
+        """[S3RUN-9] A new process knows only what is in the bucket."""
+        self.fail_each(OPERATIONS if SOAK else ("ListParts", "GetObject", "HeadObject", "UploadPart"),
+                       ("503", "reset-after") if not SOAK else QUICK_WAYS, (1,), restart=True)
+
+    def test_with_a_single_instance(self):
+        """[S3RUN-9]"""
+        self.fail_each(("UploadPart", "PutObject", "CompleteMultipartUpload"), ("500", "reset-after"), (1, 2),
+                       flags=("-s3-single-instance",))
+
+
+class RequestsFailForLong(FaultTest):
+    def test_each_operation(self):
+        """[S3RUN-10] Longer than anybody repeats: clients are told, and when it is mended all goes on."""
+        server = self.serve_here()
+        every = [(operation, how) for operation in ("CreateMultipartUpload", "PutObject", "UploadPart",
+                                                    "CompleteMultipartUpload")
+                 for how in ("500", "reset-after", "hang-before")]
+        for operation, how in every if SOAK else (("PutObject", "reset-after"), ("UploadPart", "500")):
+            with self.subTest(operation=operation, how=how):
+                self.proxy.heal()
+                rule = self.proxy.fail(operation, how, nth=0)
+                mend = self.mend_later(rule, ANSWER_SECONDS)
+                client, deleted = self.life(server)
+                mend.join()
+                self.report(f"{operation} {how}: {rule.hits} faults, failures of clients {client.failures}")
+                self.assertGreater(rule.hits, 0)
+                self.check_end(client, deleted)
+
+    def test_s3_never_answers(self):
+        """[S3RUN-10] [S3RUN-11] Every kind of request ends in time, with a code; the log names what was asked of S3."""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        client.send_up_to(MIB)
+        whole = self.client(server)
+        whole.create()
+        whole.finish()
+        self.proxy.fail("*", "hang-before", nth=0)
+        create = {"Upload-Length": 100, "Content-Length": 0}
+        part = patch_fields(MIB, PART)
+        asked = (("POST", server.base_path, create, b""), ("DELETE", whole.path, {}, b""),
+                 ("PATCH", client.path, part, self.payload.read(MIB, MIB + PART)), ("GET", whole.path, {}, b""))
+        for method, target, fields, body in asked:
+            answer = client.ask(method, target, fields, body)
+            self.assertIsNotNone(answer, method)
+            self.assert_failed_well(answer)
+        # Before its first part a PATCH makes sure of the record.
+        self.assert_logged(server, "PutObject", "CreateMultipartUpload")
+        self.proxy.heal()
+        client.finish()
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_what_s3_says_is_in_the_log(self):
+        """[S3RUN-11]"""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        self.proxy.fail("UploadPart", "403", nth=0)
+        answer = client.ask("PATCH", client.path, patch_fields(0, 2 * PART), self.payload.read(0, 2 * PART))
+        self.assert_failed_well(answer)
+        self.assert_logged(server, "UploadPart", "AccessDenied", "fault-")
+
+    def test_a_download_that_breaks(self):
+        """[S3RUN-5] Never the whole length with other bytes: the connection breaks, or it goes on where it was."""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        client.finish()
+        self.proxy.fail("GetObject", "cut-answer", nth=0)
+        with server.wire() as wire:
+            try:
+                answer = wire.ask("GET", client.path)
+                if answer.status == 200:
+                    self.assert_bytes(answer.body, self.payload.read(0, SIZE))
+                else:
+                    self.assert_failed_well(answer)
+            except BROKEN:
+                pass
+        self.proxy.heal()
+        with server.wire() as wire:
+            self.assert_bytes(wire.ask("GET", client.path).body, self.payload.read(0, SIZE))
+
+
+class TheWaysOfOthers(FaultTest):
+    """Each has cost somebody data with another server."""
+
+    def test_a_leftover_outlives_its_replacement(self):
+        """[S3RUN-12] Killed while the part that takes a leftover's bytes is on its way: they are still there."""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        client.send_up_to(PART + 3 * MIB)
+        for how in ("hang-before", "reset-half", "hang-after"):
+            rule = self.proxy.fail("UploadPart", how, nth=0)
+            with Wire(server.address) as wire:
+                wire.send_head("PATCH", client.path, patch_fields(client.acknowledged, SIZE - client.acknowledged))
+                wire.send(self.payload.read(client.acknowledged, client.acknowledged + PART))
+                client.sent = client.acknowledged + PART
+                wait_until(lambda: rule.hits > 0, 30, "the part is on its way")
+                time.sleep(0.2)
+                server.kill()
+            self.proxy.heal()
+            server.start()
+            client.head()
+        client.finish()
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_no_gap_after_a_failed_part(self):
+        """[S3RUN-13] The second of three parts fails for good, the others arrive: the offset ends where the gap begins."""
+        server = self.serve_here("-s3-concurrent-part-uploads=3")
+        client = self.client(server)
+        client.create()
+        self.proxy.fail("UploadPart", "500", nth=0, key="partNumber=2")
+        client.sent = SIZE
+        answer = client.ask("PATCH", client.path, patch_fields(0, SIZE), self.payload.read(0, SIZE))
+        if answer is not None:
+            self.assert_failed_well(answer)
+        for _ in range(2):
+            self.assertLessEqual(client.head(), 2 * PART, "bytes behind a gap count")
+            server.restart()
+        self.proxy.heal()
+        client.finish()
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_not_complete_before_it_is(self):
+        """[S3RUN-14] Complete fails, or its answer is lost: no HEAD says that all is there before the object is."""
+        for how in ("500", "reset-before", "reset-after", "empty"):
+            with self.subTest(how=how):
+                self.proxy.heal()
+                server = self.serve_here()
+                client = self.client(server)
+                client.create()
+                client.send_up_to(2 * PART)
+                rule = self.proxy.fail("CompleteMultipartUpload", how, nth=0)
+                client.sent = SIZE
+                client.ask("PATCH", client.path, patch_fields(2 * PART, SIZE - 2 * PART),
+                           self.payload.read(2 * PART, SIZE))
+                wait_until(lambda: rule.hits > 0, 30, "Complete was asked")
+                for round_of in range(2):
+                    answer = client.ask("HEAD", client.path)
+                    if answer is not None and answer.status == 200 and answer.offset == SIZE:
+                        self.assertIsNotNone(self.bucket.head(key_of(client.path)), "complete, and no object")
+                    if round_of == 0:
+                        server.restart()
+                self.proxy.heal()
+                client.finish()
+                self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_a_complete_without_etag_is_a_complete(self):
+        """[S3RUN-14]"""
+        server = self.serve_here()
+        self.proxy.fail("CompleteMultipartUpload", "no-etag", nth=0)
+        client = self.client(server)
+        client.create()
+        client.finish()
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_aborted_is_gone_and_not_complete(self):
+        """[S3RUN-15] By a rule for the life cycle of the bucket, half-way and with all bytes sent; also to a new process."""
+        server = self.serve_here()
+        for sent in (PART, 2 * PART + MIB):
+            for restart in (False, True):
+                client = self.client(server)
+                client.create()
+                client.send_up_to(sent)
+                key = key_of(client.path)
+                for upload in self.bucket.multiparts(key):
+                    self.bucket.abort(key, upload.upload)
+                if restart:
+                    server.restart()
+                # Whoever has cached its state learns it from the next part; a body that nobody wants may end in a reset.
+                answer = client.ask("PATCH", client.path, patch_fields(sent, SIZE - sent), self.payload.read(sent, SIZE))
+                if answer is not None:
+                    self.assertIn(answer.status, (404, 410), answer)
+                self.assertIn(client.ask("HEAD", client.path).status, (404, 410))
+                self.assertIsNone(self.bucket.find(key))
+
+    def test_another_object_is_not_this_upload(self):
+        """[S3RUN-15] The multipart upload is gone and an object with its name is there, of another size or origin."""
+        server = self.serve_here()
+        for size in (10, SIZE):
+            client = self.client(server)
+            client.create()
+            client.send_up_to(PART)
+            key = key_of(client.path)
+            for upload in self.bucket.multiparts(key):
+                self.bucket.abort(key, upload.upload)
+            self.bucket.put(key, b"x" * size)
+            server.restart()
+            self.assertIn(client.ask("HEAD", client.path).status, (404, 410), size)
+
+    def test_a_list_of_parts_that_is_late(self):
+        """[S3RUN-16] It does not show the last part yet, to a process that knows nothing else: an error that can be retried, and
+        never an object without that part."""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        client.send_up_to(2 * PART)
+        self.proxy.fail("ListParts", "late-list", nth=0)
+        server.restart()
+        for _ in range(3):
+            answer = client.ask("HEAD", client.path)
+            self.assertIn(answer.status, (200, 503), answer)
+            if answer.status == 200:
+                self.assertEqual(answer.offset, 2 * PART)
+        self.proxy.heal()
+        client.finish()
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+    def test_a_list_that_is_late_at_the_end(self):
+        """[S3RUN-16]"""
+        server = self.serve_here()
+        client = self.client(server)
+        client.create()
+        client.send_up_to(2 * PART)
+        rule = self.proxy.fail("ListParts", "late-list", nth=0)
+        server.restart()
+        mend = self.mend_later(rule, 2)
+        client.finish()
+        mend.join()
+        self.report(f"{rule.hits} lists were late")
+        self.assert_stored(self.bucket, client.path, self.payload)
+
+
+class RandomFaults(FaultTest):
+    def test_any_request_in_any_way(self):
+        """[S3RUN-9] One request in ten goes wrong, while clients work; then it is mended."""
+        generator = random.Random(SEED)
+        self.report(f"random seed {SEED}")
+        server = self.serve_here()
+        ways = [way for way in (*QUICK_WAYS, "slow") if way != "html"]
+        for _ in range(60 if SOAK else 2):
+            for nth in range(1, 400):
+                if generator.random() < 0.1:
+                    self.proxy.fail("*", generator.choice(ways), nth)
+            client, deleted = self.life(server, restart=generator.random() < 0.5)
+            self.proxy.heal()
+            self.check_end(client, deleted)
+            self.report(f"failures that clients saw: {client.failures + deleted.failures}")
+
+
+if __name__ == "__main__":
+    main(seconds=3600 if SOAK else 900)
