@@ -204,8 +204,9 @@ TEST(Flags, WhatIsNotBuiltIsRefusedAndNotIgnored) {  // [FLAG-5]
 }
 
 TEST(Flags, ABucketIsWhereUploadsGo) {  // [S3-37]
-  const auto config = parsed({"-s3-bucket=b", "-s3-endpoint=http://127.0.0.1:1", "-s3-part-size=6000000",
-                              "-s3-server-side-encryption=aws:kms", "-s3-single-instance"});
+  const auto config =
+      parsed({"-s3-bucket=b", "-s3-endpoint=http://127.0.0.1:1", "-s3-part-size=6000000",
+              "-s3-server-side-encryption=aws:kms", "-s3-single-instance"});
   EXPECT_EQ(config.store, StoreKind::s3);
   EXPECT_EQ(config.s3.store.bucket, "b");
   EXPECT_EQ(config.s3.store.part_size, 6'000'000u);
