@@ -172,21 +172,18 @@ Awaitable<bool> AppendRun::begin_part() {
   const auto most = source_.remaining() ? known + *source_.remaining() : size;
   const auto needed = std::min(size, std::max<std::uint64_t>(most, known + 1));
   const auto more = needed - std::min(needed, bytes_.room.bytes());
-  auto room = size > context_.memory.limit() / 4 && can_stream(size)
-                  ? Room()
-                  : context_.memory.try_reserve(more);
-  if (more > 0 && room.bytes() == 0) {
-    if (can_stream(size)) {
-      co_await stream_part(size);
-      co_return false;
-    }
-    room = co_await context_.memory.reserve(more, context_.deadline());
+  if (size > context_.memory.limit() / 4 && can_stream(size)) {
+    co_await stream_part(size);
+    co_return false;
+  }
+  if (more > 0) {
+    auto room = co_await context_.memory.reserve(more, context_.deadline());
     if (room.bytes() == 0) {
       fail_with(Error(ErrorCode::overloaded, "no memory for a part"));
       co_return false;
     }
+    bytes_.room.add(std::move(room));
   }
-  bytes_.room.add(std::move(room));
   if (bytes_.empty() && known > 0) {
     auto fetched = co_await work_.fetch_rest(bytes_, sent_end_ + known, context_.deadline(known));
     if (!fetched) {
@@ -279,7 +276,7 @@ Awaitable<void> AppendRun::stream_part(std::uint64_t size) {
     if (!fetched) co_return fail_with(std::move(fetched.error()));
   }
   if (!co_await make_whole() || !has_all_taken()) co_return;
-  const auto slot = co_await context_.slots.reserve(1, never);
+  // Without a slot: a client that is silent would keep it from all others.
   if (auto may = work_.may_write(lease_); !may) co_return fail_with(std::move(may.error()));
   StreamedPart part(bytes_.cut(bytes_.size()), source_, size);
   ++sent_;

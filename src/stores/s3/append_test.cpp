@@ -178,6 +178,39 @@ TEST(s3_append, a_silent_client_holds_no_memory_that_others_need) {
   EXPECT_EQ(bench.bucket().peek("silent"), pattern(40));
 }
 
+// [S3-33] Nor many of them: neither the memory nor what carries parts is theirs, whatever they have announced.
+TEST(s3_append, a_crowd_of_silent_clients_stops_nobody) {
+  auto options = Bench::small_options();
+  options.max_memory = 24;
+  options.parts_in_flight = 2;
+  options.stalled_after = std::chrono::hours(1);
+  Bench bench(options);
+  struct Silent {
+    std::unique_ptr<Upload> upload;
+    std::unique_ptr<ScriptSource> source;
+    AppendOutcome outcome;
+  };
+  std::vector<Silent> crowd(20);
+  TestLoop loop;
+  for (std::size_t i = 0; i < crowd.size(); ++i) {
+    auto& one = crowd[i];
+    one.upload = *bench.create("s" + std::to_string(i), 10);
+    auto script = BodyScript::chunked(pattern(10), 3);
+    script.announced = 10;
+    script.hold_before = 1;
+    one.source = std::make_unique<ScriptSource>(std::move(script));
+    loop.spawn(append_all(*one.upload, *one.source, one.outcome));
+  }
+  auto other = *bench.create("other", 23);
+  ScriptSource whole(BodyScript::whole(pattern(23)));
+  AppendOutcome outcome;
+  loop.spawn(append_all(*other, whole, outcome));
+  for (auto& one : crowd) loop.spawn(wait_for_offset(bench, other->info().id, 23, *one.source));
+  loop.run();
+  EXPECT_EQ(outcome.safe_offset, 23u);
+  for (const auto& one : crowd) EXPECT_EQ(one.outcome.safe_offset, 10u);
+}
+
 // [S3-34] Parts that are too large for the memory are sent while they come; a cut costs at most one.
 TEST(s3_append, large_parts_are_streamed) {
   auto options = Bench::small_options();

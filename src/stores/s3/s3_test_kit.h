@@ -121,10 +121,11 @@ inline Awaitable<void> wait_for_offset(Bench& bench, UploadId id, std::uint64_t 
   const auto late = Deadline::after(std::chrono::steady_clock::now(), std::chrono::seconds(20));
   while (!late.passed(std::chrono::steady_clock::now())) {
     auto info = co_await bench.store().inspect(id, never);
-    if (info && info->offset == offset) break;
+    if (info && info->offset == offset) co_return source.release();
     co_await sleep_until(
         Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(1)));
   }
+  ADD_FAILURE() << id.str() << " does not get there as long as others are silent";
   source.release();
 }
 
