@@ -6,7 +6,6 @@
 #include <tus/clock.h>
 #include <tus/deadline.h>
 #include <tus/logger.h>
-#include <tus/metrics_sink.h>
 #include <tus/store.h>
 
 #include <chrono>
@@ -71,7 +70,6 @@ struct S3StoreParts {
   std::shared_ptr<BlockingPool> pool;  // for files with keys that change
   std::shared_ptr<Clock> clock;        // null: the system's
   std::shared_ptr<Logger> logger;      // null: none
-  std::shared_ptr<MetricsSink> metrics;
 };
 
 // Keys are looked for as AWS's tools do it: in the environment, in the files of AWS with AWS_PROFILE, at web

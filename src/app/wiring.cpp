@@ -36,9 +36,9 @@ unsigned loop_count(const Config& config) {
 }
 
 // With one look at the bucket, so that a mistake is seen at the start and not by the first client.
-std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(
-    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
-    std::shared_ptr<MetricsSink> metrics) {
+std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(const Config& config,
+                                                                     const Server& server,
+                                                                     std::shared_ptr<Clock> clock) {
   auto options = config.s3.store;
   if (config.network_timeout.count() > 0) options.request_timeout = config.network_timeout;
   S3StoreParts parts;
@@ -46,7 +46,6 @@ std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(
   parts.pool = server.pool;
   parts.clock = clock;
   parts.logger = server.logger;
-  parts.metrics = std::move(metrics);
   auto store = make_s3_store(std::move(options), std::move(parts));
   if (!store) return std::unexpected("-s3-bucket: " + store.error());
   if (config.s3.skip_check) return *store;
@@ -63,7 +62,7 @@ std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
     std::shared_ptr<MetricsSink> metrics) {
   if (config.store == StoreKind::memory) return make_memory_store();
   if (config.store == StoreKind::s3) {
-    return make_bucket_store(config, server, std::move(clock), std::move(metrics));
+    return make_bucket_store(config, server, std::move(clock));
   }
   auto files = config.files;
   files.metrics = std::move(metrics);
