@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -214,16 +215,24 @@ Awaitable<Outcome> UploadService::append(const AppendCommand& command, Request r
   }
   auto opened = co_await open_settled(command.id, request.head, early ? &*early : nullptr);
   if (!opened) co_return std::move(opened.error());
-  HeldUpload held = std::move(*opened);
-  if (held.appended) {
-    auto moved = std::move(*held.appended);
-    const auto bytes = moved.safe_offset - command.offset;
-    parts_.metrics->bytes_received(bytes);
-    log_chunk_start(parts_, held.upload->info(), request.head, command.offset);
-    log_chunk_end(parts_, held.upload->info(), request.head, bytes);
-    co_return co_await received(std::move(held), request, std::move(moved), ErrorCode::internal);
+  if (opened->appended) {
+    co_return co_await received_early(std::move(*opened), request, command.offset);
   }
+  co_return co_await append_to(std::move(*opened), command, request, demand);
+}
 
+Awaitable<Outcome> UploadService::received_early(HeldUpload held, Request request,
+                                                 std::uint64_t start) {
+  auto moved = std::move(*held.appended);
+  const auto bytes = moved.safe_offset - start;
+  parts_.metrics->bytes_received(bytes);
+  log_chunk_start(parts_, held.upload->info(), request.head, start);
+  log_chunk_end(parts_, held.upload->info(), request.head, bytes);
+  co_return co_await received(std::move(held), request, std::move(moved), ErrorCode::internal);
+}
+
+Awaitable<Outcome> UploadService::append_to(HeldUpload held, const AppendCommand& command,
+                                            Request request, const ChecksumDemand* demand) {
   const auto& info = held.upload->info();
   if (info.is_final) co_return refuse(ErrorCode::modify_final, *held.upload);
   if (has_expired(options_, parts_, info)) co_return Outcome(Error(ErrorCode::upload_gone));
@@ -399,24 +408,38 @@ Awaitable<Outcome> UploadService::join(std::shared_ptr<FinishJobs::Job> job) {
 Awaitable<std::expected<HeldUpload, Outcome>> UploadService::open_settled(
     UploadId id, const RequestHead& head, const EarlyAppend* early) {
   const auto since = parts_.clock->now();
+  Result<HeldUpload> held;
+  if (!jobs_.find(id)) held = co_await open_held(id, since, early);
+  if (held && is_settled(*held)) co_return std::move(*held);
+  co_return co_await settle(std::move(held), std::move(id), since, head, early);
+}
+
+bool UploadService::is_settled(const HeldUpload& held) {
+  return held.appended || (held.upload && !held.upload->info().finishing());
+}
+
+Awaitable<std::expected<HeldUpload, Outcome>> UploadService::settle(Result<HeldUpload> held,
+                                                                    UploadId id,
+                                                                    Deadline::Point since,
+                                                                    const RequestHead& head,
+                                                                    const EarlyAppend* early) {
   for (bool finished_here = false;;) {
-    if (auto job = jobs_.find(id)) {
+    if (held && is_settled(*held)) co_return std::move(*held);
+    if (held && held->upload) {
+      if (finished_here) {
+        co_return std::unexpected(Outcome(Error(ErrorCode::internal, "a finish was not recorded")));
+      }
+      // All bytes are here, but whoever received them did not live to finish the upload.
+      auto finished = co_await start_finish(std::move(*held), head);
+      if (finished.error) co_return std::unexpected(std::move(finished));
+      finished_here = true;
+    } else if (auto job = jobs_.find(id)) {
       auto joined = co_await join(std::move(job));
       if (joined.error) co_return std::unexpected(std::move(joined));
-    }
-    auto held = co_await open_held(id, since, early);
-    if (!held) {
-      if (jobs_.find(id)) continue;
+    } else if (!held) {
       co_return std::unexpected(Outcome(std::move(held.error())));
     }
-    if (held->appended || !held->upload->info().finishing()) co_return std::move(*held);
-    if (finished_here) {
-      co_return std::unexpected(Outcome(Error(ErrorCode::internal, "a finish was not recorded")));
-    }
-    // All bytes are here, but whoever received them did not live to finish the upload.
-    auto finished = co_await start_finish(std::move(*held), head);
-    if (finished.error) co_return std::unexpected(std::move(finished));
-    finished_here = true;
+    held = co_await open_held(id, since, early);
   }
 }
 
@@ -450,7 +473,7 @@ Awaitable<Result<HeldUpload>> UploadService::open_held(UploadId id, Deadline::Po
   }
   const Receiving receiving(held.keeper, early->body);
   auto opened = co_await parts_.store->open_and_append(std::move(id), *held.lease, early->body,
-                                                       early->check, store_deadline());
+                                                       std::cref(early->check), store_deadline());
   if (!opened) co_return fail(std::move(opened.error()));
   held.upload = std::move(opened->upload);
   if (opened->appended) {

@@ -76,8 +76,18 @@ class UploadService {
   // Opens an upload that is not in the middle of a finish, joining or starting one that is due.
   Awaitable<std::expected<HeldUpload, Outcome>> open_settled(UploadId id, const RequestHead& head,
                                                              const EarlyAppend* early);
+  static bool is_settled(const HeldUpload& held);
+  // Goes on with what open_held() gave; with nothing held, it waits for the finish that runs.
+  Awaitable<std::expected<HeldUpload, Outcome>> settle(Result<HeldUpload> held, UploadId id,
+                                                       Deadline::Point since,
+                                                       const RequestHead& head,
+                                                       const EarlyAppend* early);
   Awaitable<std::expected<HeldUpload, Outcome>> open_to_end(UploadId id);
   Awaitable<Status> prepare(HeldUpload& held, const protocol::LengthAnswer& limit);
+  // Coroutines of their own: what they need is not kept for every upload whose append waits in the store.
+  Awaitable<Outcome> received_early(HeldUpload held, Request request, std::uint64_t start);
+  Awaitable<Outcome> append_to(HeldUpload held, const AppendCommand& command, Request request,
+                               const ChecksumDemand* demand);
   Awaitable<Outcome> append_to_finished(HeldUpload held, Request request,
                                         const ChecksumDemand* demand);
   AppendCheck plain_append_check(const AppendCommand& command, const RequestHead& head) const;
