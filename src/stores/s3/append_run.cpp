@@ -32,7 +32,7 @@ AppendRun::AppendRun(Work& work, const Lease& lease, BodySource& source, PartsGo
       source_(source),
       where_(where),
       start_(work.info().offset),
-      bytes_(context_.options.chunk),
+      bytes_(context_.chunks),
       holder_(context_.memory, [nudge = nudge_] { nudge->give(); }),
       last_bytes_(context_.clock->now()),
       tasks_([this](std::exception_ptr thrown) {
@@ -202,7 +202,7 @@ Awaitable<bool> AppendRun::begin_part() {
 // What was put into `.part` while more came.
 Awaitable<bool> AppendRun::make_whole() {
   if (bytes_.start() == sent_end_) co_return true;
-  ByteRun whole(context_.options.chunk);
+  ByteRun whole(context_.chunks);
   whole.restart(sent_end_);
   const auto before = bytes_.start() - sent_end_;
   auto fetched = co_await work_.fetch_rest(whole, bytes_.start(), context_.deadline(before));
@@ -361,11 +361,10 @@ Awaitable<void> AppendRun::mark_the_end() {
 }
 
 AppendRun::Aside AppendRun::take_aside() {
-  Aside aside;
+  Aside aside(std::move(bytes_));
   aside.upload = aside_;
   aside.start = work_.state.ledger.parts_end;
   for (auto& [number, part] : arrived_) aside.parts.push_back(std::move(part));
-  aside.tail = std::move(bytes_);
   return aside;
 }
 

@@ -40,10 +40,12 @@ class AppendRun {
 
   // Of a run that has put parts aside: where, which, and the bytes behind them.
   struct Aside {
+    explicit Aside(ByteRun behind) : tail(std::move(behind)) {}
+
     MultipartName upload;
     std::vector<StoredPart> parts;
     std::uint64_t start = 0;
-    ByteRun tail{0};
+    ByteRun tail;
   };
   Aside take_aside();
 

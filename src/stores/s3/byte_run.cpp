@@ -15,7 +15,7 @@ void ByteRun::restart(std::uint64_t start) {
 std::span<std::byte> ByteRun::space(std::size_t most) {
   const auto used = skip_ + static_cast<std::size_t>(size_);
   if (used == chunks_.size() * chunk_) {
-    chunks_.push_back(std::make_shared_for_overwrite<std::byte[]>(chunk_));
+    chunks_.push_back(pool_.take());
   }
   const auto at = used % chunk_;
   return {chunks_.back().get() + at, std::min(most, chunk_ - at)};

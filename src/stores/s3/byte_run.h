@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stores/s3/budget.h"
+#include "stores/s3/chunk_pool.h"
 #include "stores/s3/client/bucket.h"
 
 #include <cstddef>
@@ -20,14 +21,14 @@ struct Slice {
   std::uint64_t start = 0;  // in the upload
   std::uint64_t size = 0;
   Payload payload;
-  std::vector<std::shared_ptr<std::byte[]>> owners;
+  std::vector<Chunk> owners;
   Room room;
 };
 
 // Grows at its end and is cut off at its beginning. Who grows it has reserved the room before.
 class ByteRun {
  public:
-  explicit ByteRun(std::size_t chunk) : chunk_(chunk) {}
+  explicit ByteRun(const ChunkPool& chunks) : pool_(chunks), chunk_(chunks.chunk()) {}
 
   std::uint64_t start() const noexcept { return start_; }
   std::uint64_t end() const noexcept { return start_ + size_; }
@@ -49,9 +50,8 @@ class ByteRun {
   Slice cut(std::uint64_t bytes);
 
  private:
-  using Chunk = std::shared_ptr<std::byte[]>;
-
-  std::size_t chunk_;
+  ChunkPool pool_;
+  std::size_t chunk_;  // bytes of each
   std::uint64_t start_ = 0;
   std::uint64_t size_ = 0;
   std::size_t skip_ = 0;  // bytes at the beginning of the first chunk that were cut off

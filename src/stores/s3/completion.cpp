@@ -26,7 +26,7 @@ Awaitable<Status> make_last_part(Work& work, const Lease& lease, Deadline deadli
     work.count_part({0, *std::move(etag)});
     co_return Status();
   }
-  ByteRun bytes(work.context().options.chunk);
+  ByteRun bytes(work.context().chunks);
   bytes.restart(ledger.parts_end);
   const auto size = ledger.rest->end() - ledger.parts_end;
   bytes.room = co_await work.context().memory.reserve(size, deadline);

@@ -1,5 +1,6 @@
 #include "stores/s3/context.h"
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <utility>
@@ -10,6 +11,13 @@ namespace {
 
 // A line slower than this is as good as cut.
 constexpr std::uint64_t slowest_line = 128 << 10;  // bytes a second
+
+// So much stays with the process when nothing is uploaded: enough that parts which come and go do not go
+// through the kernel.
+std::size_t kept_free(const StoreOptions& options) {
+  constexpr std::uint64_t most = 32 << 20;
+  return static_cast<std::size_t>(std::min(options.max_memory / 8, most));
+}
 
 std::string random_text() {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -34,6 +42,7 @@ Context::Context(std::shared_ptr<Bucket> b, StoreOptions o, std::shared_ptr<Cloc
       names(options),
       looker(bucket, names),
       memory(options.max_memory),
+      chunks(options.chunk, kept_free(options)),
       slots(options.parts_in_flight),
       warm(options.remembered),
       instance_(random_text()) {

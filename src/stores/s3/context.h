@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stores/s3/budget.h"
+#include "stores/s3/chunk_pool.h"
 #include "stores/s3/look.h"
 #include "stores/s3/options.h"
 #include "stores/s3/warm_uploads.h"
@@ -38,6 +39,7 @@ struct Context {
   const Names names;
   Looker looker;
   Budget memory;
+  ChunkPool chunks;
   Budget slots;  // requests that carry parts
   WarmUploads warm;
   // Some S3s do not know If-Match for what is written; found out by the first answer.
