@@ -2,6 +2,7 @@
 #include "stores/s3/s3_test_kit.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace tus::s3::test {
 namespace {
@@ -23,10 +24,12 @@ class Client {
   Client(Bench& bench, std::string text) : bench_(bench), text_(std::move(text)) {}
 
   void upload() {
-    for (int attempt = 0; attempt < 40 && !finished_; ++attempt) try_once();
-    EXPECT_TRUE(finished_) << "it never came to an end";
+    // By the clock: on a machine that is busy many attempts run out of their short time.
+    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!finished_ && std::chrono::steady_clock::now() < latest) try_once();
+    EXPECT_TRUE(finished_) << "it never came to an end; " << last_;
     if (!finished_) return;
-    const auto object = bench_.bucket().peek("a");
+    const auto object = bench_.bucket().peek(name_);
     ASSERT_TRUE(object);
     EXPECT_TRUE(*object == text_) << "other bytes";
   }
@@ -36,6 +39,7 @@ class Client {
     if (!id_) return create();
     auto upload = run(bench_.store().open(*id_, FakeLease(), soon()));
     if (!upload) {
+      last_ = "open: " + upload.error().detail();
       EXPECT_TRUE(upload.error() == ErrorCode::store_unavailable)
           << describe(upload.error().code()).code << " " << upload.error().detail();
       return;
@@ -44,11 +48,15 @@ class Client {
     auto& info = (*upload)->info();
     if (info.offset < text_.size()) {
       const auto next = text_.substr(static_cast<std::size_t>(info.offset), 8);
-      told_ = std::max(told_, Bench::append(**upload, next).safe_offset);
+      const auto moved = Bench::append(**upload, next);
+      told_ = std::max(told_, moved.safe_offset);
+      if (moved.error) last_ = "append: " + moved.error->detail();
       expect_true((*upload)->info().offset);
     }
     if ((*upload)->info().has_all_bytes()) {
-      finished_ = run((*upload)->finish_and_record(FakeLease(), soon())).has_value();
+      const auto ended = run((*upload)->finish_and_record(FakeLease(), soon()));
+      finished_ = ended.has_value();
+      if (!ended) last_ = "finish: " + ended.error().detail();
     }
     upload->reset();
     look();
@@ -56,15 +64,23 @@ class Client {
 
   void create() {
     UploadDraft draft;
-    draft.id = id_of("a");
+    // Ids are never given twice, also when a creation has failed.
+    name_ = "a" + std::to_string(++creations_);
+    draft.id = id_of(name_);
     draft.length = text_.size();
     draft.finish = FinishState::pending;
     auto placed = run(bench_.store().place(std::move(draft), soon()));
-    if (!placed) return;
+    if (!placed) {
+      last_ = "place: " + placed.error().detail();
+      return;
+    }
     auto copy = *placed;
     auto made = run(bench_.store().create(*std::move(placed), FakeLease(),
                                           std::as_bytes(std::span("0123").first(3)), soon()));
-    if (!made) return run(bench_.store().give_up_place(std::move(copy), never));
+    if (!made) {
+      last_ = "create: " + made.error().detail();
+      return run(bench_.store().give_up_place(std::move(copy), soon()));
+    }
     text_.replace(0, 3, "012");
     id_ = (*made)->info().id;
     told_ = (*made)->info().offset;
@@ -79,7 +95,7 @@ class Client {
     }
     expect_true(info->offset);
     told_ = std::max(told_, info->offset);
-    if (info->finished()) EXPECT_TRUE(bench_.bucket().peek("a") == text_) << "finished too early";
+    if (info->finished()) EXPECT_TRUE(bench_.bucket().peek(name_) == text_) << "finished too early";
   }
 
   void expect_true(std::uint64_t offset) {
@@ -89,9 +105,12 @@ class Client {
 
   Bench& bench_;
   std::string text_;
+  std::string name_;
+  int creations_ = 0;
   std::optional<UploadId> id_;
   std::uint64_t told_ = 0;
   bool finished_ = false;
+  std::string last_;  // what went wrong last
 };
 
 void break_everything_once(Instances instances, Quirks quirks) {
