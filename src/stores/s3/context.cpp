@@ -12,6 +12,9 @@ namespace {
 // A line slower than this is as good as cut.
 constexpr std::uint64_t slowest_line = 128 << 10;  // bytes a second
 
+// Beyond it sweeps get slower, nothing else.
+constexpr std::size_t most_over = 1'000'000;
+
 // So much stays with the process when nothing is uploaded: enough that parts which come and go do not go
 // through the kernel.
 std::size_t kept_free(const StoreOptions& options) {
@@ -45,6 +48,7 @@ Context::Context(std::shared_ptr<Bucket> b, StoreOptions o, std::shared_ptr<Cloc
       chunks(options.chunk, kept_free(options)),
       slots(options.parts_in_flight),
       warm(options.remembered),
+      over(most_over),
       instance_(random_text()) {
   memory.forget_with([this] { return warm.forget_a_tail(); });
 }

@@ -5,6 +5,7 @@
 #include "stores/s3/chunk_pool.h"
 #include "stores/s3/look.h"
 #include "stores/s3/options.h"
+#include "stores/s3/over_records.h"
 #include "stores/s3/warm_uploads.h"
 
 #include <tus/clock.h>
@@ -42,6 +43,7 @@ struct Context {
   ChunkPool chunks;
   Budget slots;  // requests that carry parts
   WarmUploads warm;
+  OverRecords over;
   // Some S3s do not know If-Match for what is written; found out by the first answer.
   std::atomic<bool> knows_conditions = true;
 

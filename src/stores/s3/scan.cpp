@@ -46,28 +46,32 @@ std::vector<Scan::Found> Scan::records_in(const std::vector<ListedObject>& objec
   for (const auto& listed : objects) {
     auto object = context_.names.object_of_info(listed.key);
     if (!object || listed.size == 0) continue;
+    if (options_.idle_since && context_.over.contains(*object, listed.etag)) continue;
     auto changed = listed.last_modified;
     if (auto rest = rests.find(*object); rest != rests.end()) {
       changed = std::max(changed, rest->second);
     }
     // Its parts are younger than its record, so one that is too young here is too young.
-    if (is_old(changed)) found.push_back({*std::move(object), changed});
+    if (is_old(changed)) found.push_back({*std::move(object), listed.etag, changed});
   }
   return found;
 }
 
-Awaitable<Result<std::optional<UploadInfo>>> Scan::look(std::string object, Deadline deadline) {
+Awaitable<Result<std::optional<UploadInfo>>> Scan::look(Found found, Deadline deadline) {
   // The name in the record is the upload's.
-  auto id = UploadId::parse(object);
+  auto id = UploadId::parse(found.object);
   if (!id) co_return std::nullopt;
-  auto state =
-      co_await context_.looker.read_any_record(*std::move(id), std::move(object), deadline);
+  auto state = co_await context_.looker.read_any_record(*std::move(id), found.object, deadline);
   if (state && state->file.bucket.going) co_return std::nullopt;
   const bool is_over = state && state->file.info.finish == FinishState::finished;
-  if (is_over && options_.idle_since) co_return std::nullopt;
+  if (is_over && options_.idle_since) {
+    context_.over.add(found.object, found.etag);
+    co_return std::nullopt;
+  }
   if (state) state = co_await context_.looker.look_at_data(*std::move(state), deadline);
   if (state) {
     const auto& info = state->file.info;
+    if (info.finished()) context_.over.add(found.object, found.etag);
     const bool idle = !info.finished() && info.last_activity && is_old(*info.last_activity);
     if (options_.idle_since && !idle) co_return std::nullopt;
     co_return std::move(state->file.info);
@@ -86,8 +90,7 @@ Awaitable<Status> Scan::look_at_all(std::vector<Found> found, ScanPage& page, De
   Shared shared{std::move(found), 0, {}};
   const auto one_line = [](Scan& scan, Shared& all, ScanPage& to, Deadline by) -> Awaitable<void> {
     while (all.status && all.next < all.found.size()) {
-      auto object = all.found[all.next++].object;
-      auto info = co_await scan.look(std::move(object), by);
+      auto info = co_await scan.look(std::move(all.found[all.next++]), by);
       if (!info) {
         all.status = fail(std::move(info.error()));
       } else if (*info) {

@@ -20,10 +20,11 @@ class Scan final : public UploadScan {
  private:
   struct Found {
     std::string object;
+    std::string etag;                  // of its record
     std::chrono::sys_seconds changed;  // its record, or its `.part`
   };
   std::vector<Found> records_in(const std::vector<ListedObject>& objects);
-  Awaitable<Result<std::optional<UploadInfo>>> look(std::string object, Deadline deadline);
+  Awaitable<Result<std::optional<UploadInfo>>> look(Found found, Deadline deadline);
   Awaitable<Status> look_at_all(std::vector<Found> found, ScanPage& page, Deadline deadline);
   Awaitable<Status> find_left_overs(ScanPage& page, Deadline deadline);
   bool is_old(std::chrono::sys_seconds time) const {
