@@ -73,7 +73,7 @@ struct S3StoreParts {
 };
 
 // Keys are looked for as AWS's tools do it: in the environment, in the files of AWS with AWS_PROFILE, at web
-// identity, container and EC2 endpoints. Nothing is asked of S3 yet. The error is one sentence for the operator.
+// identity, container and EC2 endpoints; CAs and proxies in AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY and the like. Nothing is asked of S3 yet. The error is one sentence for the operator.
 TUS_EXPORT std::expected<std::shared_ptr<S3Store>, std::string> make_s3_store(
     S3StoreOptions options, S3StoreParts parts);
 

@@ -18,6 +18,10 @@ namespace {
 constexpr std::size_t most_in_memory = 100'000;  // events, with a store in memory
 constexpr std::chrono::milliseconds longest_wait_for_programs{60'000};
 
+const char* variable(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody changes it
+}
+
 hooks::Format format_of(const HookConfig& config) {
   return config.format == HookFormat::v2 ? hooks::Format::v2 : hooks::Format::legacy;
 }
@@ -53,8 +57,8 @@ std::unique_ptr<hooks::Transport> make_transport(const HookConfig& config, const
   options.tls.skip_verify = config.http_skip_verify;
   options.secret = config.http_secret;
   options.format = format_of(config);
-  options.proxies = net::HttpProxies::from_environment(
-      [](const char* name) -> const char* { return std::getenv(name); });
+  options.proxies = net::HttpProxies::from_environment(variable);
+  if (const auto* file = variable("SSL_CERT_FILE")) options.tls.ca_file = file;
   return hooks::make_http_transport(std::move(options), executor, server.logger);
 }
 

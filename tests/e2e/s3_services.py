@@ -82,7 +82,8 @@ class S3Server:
         values = {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_REGION": self.region,
                   # Neither files nor services of the machine count in a test.
                   "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-                  "AWS_EC2_METADATA_DISABLED": "true", **changes}
+                  "AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": "", "SSL_CERT_FILE": "", "HTTPS_PROXY": "",
+                  "HTTP_PROXY": "", "NO_PROXY": "", **changes}
         return {name: value for name, value in values.items() if value is not None}
 
 

@@ -3,6 +3,8 @@
 #include "stores/s3/client/find_credentials.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace tus::s3 {
@@ -30,8 +32,23 @@ ClientOptions client_options(const S3StoreOptions& options, const FoundCredentia
   return client;
 }
 
+// Keys of machines and containers come from the machine itself, whatever proxy there is.
+constexpr std::string_view near_hosts =
+    ",169.254.169.254,169.254.170.2,169.254.170.23,fd00:ec2::254";
+
+const char* variable(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody changes it
+}
+
+// As AWS's SDK for Go has it, with which Go's tusd is made.
 net::HttpClientOptions http_options(const S3StoreOptions& options) {
   net::HttpClientOptions http;
+  http.proxies = net::HttpProxies::from_environment(variable);
+  http.proxies.without += near_hosts;
+  for (const auto* name : {"AWS_CA_BUNDLE", "SSL_CERT_FILE"}) {
+    const auto* file = variable(name);
+    if (file != nullptr && http.tls.ca_file.empty()) http.tls.ca_file = file;
+  }
   http.connections = http.connections_per_host =
       std::max(http.connections_per_host, 2l * static_cast<long>(options.concurrent_part_uploads));
   return http;
