@@ -6,6 +6,7 @@
 #include <tus/clock.h>
 #include <tus/deadline.h>
 #include <tus/logger.h>
+#include <tus/s3_metrics.h>
 #include <tus/store.h>
 
 #include <chrono>
@@ -59,6 +60,9 @@ class TUS_EXPORT S3Store : public Store {
  public:
   // What keeps the bucket from being used, as one sentence that says what to mend. Runs anywhere.
   virtual Awaitable<std::expected<void, std::string>> check(Deadline deadline) = 0;
+
+  // Any thread.
+  virtual S3Figures figures() const noexcept = 0;
 };
 
 struct S3StoreParts {
@@ -70,6 +74,7 @@ struct S3StoreParts {
   std::shared_ptr<BlockingPool> pool;  // for files with keys that change
   std::shared_ptr<Clock> clock;        // null: the system's
   std::shared_ptr<Logger> logger;      // null: none
+  std::shared_ptr<S3Metrics> metrics;  // null: none
 };
 
 // Keys are looked for as AWS's tools do it: in the environment, in the files of AWS with AWS_PROFILE, at web

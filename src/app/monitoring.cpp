@@ -106,6 +106,7 @@ Awaitable<Response> Monitoring::metrics_page(RequestHead head) {
     samples.process = metrics::look_at_process();
     samples.ready = ready == Ready::yes;
     samples.hooks = look_at_hooks();
+    if (watched_.bucket) samples.s3 = watched_.bucket->figures();
     {
       std::lock_guard lock(mutex_);
       samples.storage = space_;

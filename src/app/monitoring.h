@@ -10,6 +10,7 @@
 #include <tus/clock.h>
 #include <tus/http_server.h>
 #include <tus/runtime.h>
+#include <tus/s3_store.h>
 #include <tus/store.h>
 
 #include <filesystem>
@@ -23,6 +24,7 @@ namespace tus::app {
 struct Watched {
   std::shared_ptr<metrics::PrometheusMetrics> metrics;
   std::shared_ptr<Store> store;
+  std::shared_ptr<S3Store> bucket;  // none where uploads are elsewhere
   std::shared_ptr<BlockingPool> pool;
   const EventLoops* loops = nullptr;
   std::filesystem::path directory;       // of the uploads; empty where there is none

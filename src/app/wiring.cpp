@@ -36,9 +36,9 @@ unsigned loop_count(const Config& config) {
 }
 
 // With one look at the bucket, so that a mistake is seen at the start and not by the first client.
-std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(const Config& config,
-                                                                     const Server& server,
-                                                                     std::shared_ptr<Clock> clock) {
+std::expected<std::shared_ptr<S3Store>, std::string> make_bucket_store(
+    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<S3Metrics> metrics) {
   auto options = config.s3.store;
   if (config.network_timeout.count() > 0) options.request_timeout = config.network_timeout;
   S3StoreParts parts;
@@ -46,6 +46,7 @@ std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(const Confi
   parts.pool = server.pool;
   parts.clock = clock;
   parts.logger = server.logger;
+  parts.metrics = std::move(metrics);
   auto store = make_s3_store(std::move(options), std::move(parts));
   if (!store) return std::unexpected("-s3-bucket: " + store.error());
   if (config.s3.skip_check) return *store;
@@ -58,11 +59,13 @@ std::expected<std::shared_ptr<Store>, std::string> make_bucket_store(const Confi
 }
 
 std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
-    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
-    std::shared_ptr<MetricsSink> metrics) {
+    const Config& config, Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<metrics::PrometheusMetrics> metrics) {
   if (config.store == StoreKind::memory) return make_memory_store();
   if (config.store == StoreKind::s3) {
-    return make_bucket_store(config, server, std::move(clock));
+    auto made = make_bucket_store(config, server, std::move(clock), std::move(metrics));
+    if (made) server.bucket = *made;
+    return made;
   }
   auto files = config.files;
   files.metrics = std::move(metrics);
@@ -72,8 +75,8 @@ std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
 }
 
 std::expected<std::shared_ptr<Store>, std::string> make_store(
-    const Config& config, const Server& server, std::shared_ptr<Clock> clock,
-    std::shared_ptr<MetricsSink> metrics) {
+    const Config& config, Server& server, std::shared_ptr<Clock> clock,
+    std::shared_ptr<metrics::PrometheusMetrics> metrics) {
   auto store = make_unlimited_store(config, server, clock, std::move(metrics));
   if (!store || config.store_size == 0) return store;
   LimitedStoreOptions options;
@@ -173,6 +176,7 @@ Watched watched_parts(const Config& config, const Server& server,
   Watched watched;
   watched.metrics = std::move(metrics);
   watched.store = server.store;
+  watched.bucket = server.bucket;
   watched.pool = server.pool;
   watched.loops = server.loops.get();
   watched.hooks = server.hooks;

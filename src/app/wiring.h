@@ -11,6 +11,7 @@
 #include <tus/http_server.h>
 #include <tus/live_settings.h>
 #include <tus/runtime.h>
+#include <tus/s3_store.h>
 
 #include <chrono>
 #include <exception>
@@ -31,6 +32,7 @@ struct Server {
   std::shared_ptr<BlockingPool> pool;
   std::unique_ptr<EventLoops> loops;
   std::shared_ptr<Store> store;
+  std::shared_ptr<S3Store> bucket;  // what is behind the store, where that is a bucket
   std::unique_ptr<Monitoring> monitoring;
   std::shared_ptr<hooks::Engine> hooks;  // none when nobody wants to be told anything
   std::shared_ptr<Handler> handler;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "metrics/histogram.h"
+#include "metrics/number.h"
+#include "metrics/s3_counters.h"
 
 #include <tus/error.h>
 #include <tus/hooks.h>
@@ -14,19 +16,6 @@
 #include <string_view>
 
 namespace tus::metrics {
-
-// Relaxed, because each is true for itself.
-class Number {
- public:
-  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
-  void subtract() noexcept { value_.fetch_sub(1, std::memory_order_relaxed); }
-  double get() const noexcept {
-    return static_cast<double>(value_.load(std::memory_order_relaxed));
-  }
-
- private:
-  std::atomic<std::uint64_t> value_ = 0;
-};
 
 // The six that tusd counts, and one name for whatever else clients think of.
 inline constexpr std::array<std::string_view, 7> methods{"DELETE", "GET",  "HEAD", "OPTIONS",
@@ -129,6 +118,7 @@ struct Counters {
   Number evicted;
   std::array<Histogram, 2> syncs{Histogram(wait_scale), Histogram(wait_scale)};  // by SyncTarget
   Number sync_failures;
+  S3Counters s3;
 };
 
 }  // namespace tus::metrics

@@ -1,6 +1,7 @@
 #include "metrics/exposition.h"
 
 #include "metrics/families.h"
+#include "metrics/s3_exposition.h"
 
 #include <tus/version.h>
 
@@ -326,6 +327,7 @@ std::string write_metrics(const Counters& counters, const Samples& samples) {
   add_uploads(families, counters);
   add_sweeps(families, counters);
   if (samples.hooks) add_deliveries(families, counters, *samples.hooks);
+  if (samples.s3) add_s3(families, counters.s3, *samples.s3);
   add_machine(families, counters, samples);
   add_state(families, samples);
   add_process(families, samples.process);

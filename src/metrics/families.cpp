@@ -26,6 +26,16 @@ void Family::add_histogram(const Histogram& histogram, std::initializer_list<Lab
   add(labels).histogram = histogram.collect();
 }
 
+void Family::add_summary(prometheus::ClientMetric::Summary summary,
+                         std::initializer_list<Label> labels) {
+  add(labels).summary = std::move(summary);
+}
+
+Family&& Family::summary(prometheus::ClientMetric::Summary summary) && {
+  add_summary(std::move(summary), {});
+  return std::move(*this);
+}
+
 Family&& Family::counter(double value, std::initializer_list<Label> labels) && {
   add_counter(value, labels);
   return std::move(*this);
@@ -47,6 +57,10 @@ Family counters(const char* name, const char* help) {
 
 Family gauges(const char* name, const char* help) {
   return {prometheus::MetricType::Gauge, name, help};
+}
+
+Family summaries(const char* name, const char* help) {
+  return {prometheus::MetricType::Summary, name, help};
 }
 
 Family histograms(const char* name, const char* help) {

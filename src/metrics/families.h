@@ -25,9 +25,11 @@ class Family {
   Family&& counter(double value, std::initializer_list<Label> labels = {}) &&;
   Family&& gauge(double value, std::initializer_list<Label> labels = {}) &&;
   Family&& histogram(const Histogram& histogram, std::initializer_list<Label> labels = {}) &&;
+  Family&& summary(prometheus::ClientMetric::Summary summary) &&;
   // The same for one that is filled in a loop.
   void add_counter(double value, std::initializer_list<Label> labels);
   void add_histogram(const Histogram& histogram, std::initializer_list<Label> labels);
+  void add_summary(prometheus::ClientMetric::Summary summary, std::initializer_list<Label> labels);
 
   prometheus::MetricFamily take() && { return std::move(family_); }
 
@@ -40,5 +42,6 @@ class Family {
 Family counters(const char* name, const char* help);
 Family gauges(const char* name, const char* help);
 Family histograms(const char* name, const char* help);
+Family summaries(const char* name, const char* help);
 
 }  // namespace tus::metrics

@@ -156,6 +156,20 @@ void PrometheusMetrics::synced(SyncTarget target, SyncOutcome outcome,
   if (outcome == SyncOutcome::failed) state_->counters.sync_failures.add();
 }
 
+void PrometheusMetrics::called(const S3Call& figures) noexcept {
+  state_->counters.s3.called(figures);
+}
+
+void PrometheusMetrics::memory_waited(MemoryOutcome outcome,
+                                      std::chrono::nanoseconds duration) noexcept {
+  state_->counters.s3.memory_waits[index_of(outcome)].observe(duration);
+}
+
+void PrometheusMetrics::spilled(SpillReason why, std::uint64_t bytes) noexcept {
+  state_->counters.s3.spills[index_of(why)].add();
+  state_->counters.s3.spilled_bytes.add(bytes);
+}
+
 std::string PrometheusMetrics::text(const Samples& samples) const {
   return write_metrics(state_->counters, samples);
 }

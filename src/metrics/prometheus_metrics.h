@@ -7,6 +7,7 @@
 #include <tus/clock.h>
 #include <tus/metrics_sink.h>
 #include <tus/runtime.h>
+#include <tus/s3_metrics.h>
 
 #include <chrono>
 #include <cstddef>
@@ -37,9 +38,10 @@ struct Samples {
   std::optional<bool> ready;
   std::optional<StorageSpace> storage;  // where the uploads are on a file system
   std::optional<HookSamples> hooks;     // where there are programs or an endpoint
+  std::optional<S3Figures> s3;          // where uploads are in a bucket
 };
 
-class PrometheusMetrics final : public MetricsSink {
+class PrometheusMetrics final : public MetricsSink, public S3Metrics {
  public:
   explicit PrometheusMetrics(std::shared_ptr<Clock> clock);
   ~PrometheusMetrics() override;
@@ -79,6 +81,9 @@ class PrometheusMetrics final : public MetricsSink {
   void hook_given_up(HookEvent event) noexcept override;
   void synced(SyncTarget target, SyncOutcome outcome,
               std::chrono::nanoseconds duration) noexcept override;
+  void called(const S3Call& figures) noexcept override;
+  void memory_waited(MemoryOutcome outcome, std::chrono::nanoseconds duration) noexcept override;
+  void spilled(SpillReason why, std::uint64_t bytes) noexcept override;
 
   // Any thread; takes a millisecond or two.
   std::string text(const Samples& samples) const;

@@ -271,5 +271,81 @@ TEST_F(Exposition, WhatIsSampled) {  // [METRIC-10]
   EXPECT_EQ(value("process_threads"), "12");
 }
 
+S3Call s3_call(std::string_view operation, std::chrono::nanoseconds took) {
+  S3Call figures;
+  figures.operation = operation;
+  figures.duration = took;
+  return figures;
+}
+
+TEST_F(Exposition, S3IsToldWhereUploadsAreInABucket) {  // [METRIC-14]
+  metrics.called(s3_call("upload_part", 1ms));
+  for (const auto& [name, text] : series()) EXPECT_FALSE(name.contains("s3")) << name;
+  samples.s3.emplace();
+  EXPECT_EQ(value("tusd_s3_request_duration_ms_count{operation=\"upload_part\"}"), "1");
+}
+
+TEST_F(Exposition, S3CallsUnderTusdsNames) {  // [METRIC-14]
+  samples.s3.emplace();
+  for (int i = 1; i <= 100; ++i) metrics.called(s3_call("put_info_object", i * 1ms));
+  const auto name = [](std::string_view what) {
+    return "tusd_s3_request_duration_ms" + std::string(what);
+  };
+  EXPECT_EQ(value(name("_count{operation=\"put_info_object\"}")), "100");
+  EXPECT_EQ(value(name("_sum{operation=\"put_info_object\"}")), "5050");
+  const auto median = std::stod(value(name("{operation=\"put_info_object\",quantile=\"0.5\"}")));
+  EXPECT_NEAR(median, 50, 5);
+  const auto most = std::stod(value(name("{operation=\"put_info_object\",quantile=\"0.99\"}")));
+  EXPECT_NEAR(most, 99, 1);
+  EXPECT_EQ(value("tusd_s3_request_duration_seconds_bucket"
+                  "{operation=\"put_info_object\",le=\"0.05\"}"),
+            "50");
+  EXPECT_EQ(value(name("_count{operation=\"upload_part\"}")), "(none)")
+      << "as Go's, which makes it with the first call";
+}
+
+TEST_F(Exposition, S3FailuresRepetitionsAndBytes) {  // [METRIC-14]
+  samples.s3.emplace();
+  auto figures = s3_call("upload_part", 1ms);
+  figures.attempts = 3;
+  figures.bytes_sent = 300;
+  metrics.called(figures);
+  figures.failure = S3Failure::unavailable;
+  metrics.called(figures);
+  metrics.called(s3_call("a new one", 1ms));
+  EXPECT_EQ(value("tusd_s3_request_retries_total{operation=\"upload_part\"}"), "4");
+  EXPECT_EQ(value("tusd_s3_sent_bytes_total{operation=\"upload_part\"}"), "600");
+  EXPECT_EQ(value("tusd_s3_request_errors_total{operation=\"upload_part\",kind=\"unavailable\"}"),
+            "1");
+  EXPECT_EQ(value("tusd_s3_request_errors_total{operation=\"upload_part\",kind=\"refused\"}"), "0");
+  EXPECT_EQ(value("tusd_s3_request_duration_ms_count{operation=\"other\"}"), "1");
+}
+
+TEST_F(Exposition, MemoryForS3) {  // [METRIC-15]
+  samples.s3.emplace();
+  samples.s3->memory_used = 5;
+  samples.s3->memory_limit = 10;
+  samples.s3->memory_waiting = 2;
+  samples.s3->sending = 3;
+  samples.s3->part_slots_wanted = 12;
+  samples.s3->part_slots = 10;
+  metrics.memory_waited(MemoryOutcome::granted, 20ms);
+  metrics.memory_waited(MemoryOutcome::timed_out, 70s);
+  metrics.spilled(SpillReason::stalled, 100);
+  metrics.spilled(SpillReason::shortage, 11);
+  EXPECT_EQ(value("tusd_s3_memory_bytes"), "5");
+  EXPECT_EQ(value("tusd_s3_memory_limit_bytes"), "10");
+  EXPECT_EQ(value("tusd_s3_memory_waiting"), "2");
+  EXPECT_EQ(value("tusd_s3_sending_bytes"), "3");
+  EXPECT_EQ(value("tusd_s3_upload_semaphore_demand"), "12");
+  EXPECT_EQ(value("tusd_s3_upload_semaphore_limit"), "10");
+  EXPECT_EQ(value("tusd_s3_disk_write_duration_ms_count"), "0");
+  EXPECT_EQ(value("tusd_s3_memory_wait_seconds_count{outcome=\"granted\"}"), "1");
+  EXPECT_EQ(value("tusd_s3_memory_wait_seconds_bucket{outcome=\"timed_out\",le=\"60\"}"), "0");
+  EXPECT_EQ(value("tusd_s3_spills_total{reason=\"stalled\"}"), "1");
+  EXPECT_EQ(value("tusd_s3_spills_total{reason=\"shortage\"}"), "1");
+  EXPECT_EQ(value("tusd_s3_spilled_bytes_total"), "111");
+}
+
 }  // namespace
 }  // namespace tus::metrics

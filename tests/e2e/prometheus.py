@@ -35,7 +35,12 @@ def families(server):
         text = wire.ask("GET", "/metrics").body.decode()
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
-        names |= {f"{name}_bucket", f"{name}_count", f"{name}_sum"} if kind == "histogram" else {name}
+        if kind == "histogram":
+            names |= {f"{name}_bucket", f"{name}_count", f"{name}_sum"}
+        elif kind == "summary":
+            names |= {name, f"{name}_count", f"{name}_sum"}
+        else:
+            names.add(name)
     return names
 
 

@@ -3,9 +3,10 @@
 import json
 import pathlib
 import re
+import socket
 import subprocess
 
-from harness import ROOT, EndToEndTest, main, wait_until
+from harness import ROOT, EndToEndTest, Server, main, wait_until
 from prometheus import Prometheus, families, scrape
 from wire import OFFSET_TYPE, TUS, chunk, patch_fields
 
@@ -62,6 +63,17 @@ class Metrics(EndToEndTest):
         directory = self.scratch / "no-hooks"
         directory.mkdir(exist_ok=True)
         return f"-hooks-dir={directory}"
+
+    def with_bucket(self):
+        """A server with figures of S3, and no S3 behind it."""
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+        server = Server(self.scratch, self.scratch, ["-host=127.0.0.1", "-port=0", "-s3-bucket=tests", f"-s3-endpoint={url}",
+                                                     "-s3-skip-check"], environment)
+        self.addCleanup(server.finish)
+        return server
 
     def test_values(self):
         """[METRIC-1] [METRIC-2] [METRIC-3] [METRIC-4] [METRIC-5] [METRIC-6] What was done is what is told."""
@@ -189,7 +201,7 @@ class Metrics(EndToEndTest):
             self.assertEqual(wire.ask("DELETE", path, TUS).status, 204)
         prometheus.wait_for("increase(tusd_uploads_terminated[1m]) > bool 0", 1)
 
-        known = families(server) | {"up"}
+        known = families(server) | families(self.with_bucket()) | {"up"}
         for where, expression in expressions():
             with self.subTest(where, expression=expression):
                 for variable, value in (("$__rate_interval", "1m"), ("$job", "tusd"), ("$instance", ".*")):
@@ -203,10 +215,12 @@ class Metrics(EndToEndTest):
 
     def test_documented(self):
         """[METRIC-1] docs/monitoring.md explains what is there, and nothing else."""
-        with self.serve(self.with_hooks()).wire() as wire:
-            told = set(re.findall(r"^# TYPE (\S+)", wire.ask("GET", "/metrics").body.decode(), re.M))
+        told = set()
+        for server in (self.serve(self.with_hooks()), self.with_bucket()):
+            with server.wire() as wire:
+                told |= set(re.findall(r"^# TYPE (\S+)", wire.ask("GET", "/metrics").body.decode(), re.M))
         rows = re.findall(r"^\| (`(?:tusd|process)_.*?) \|", (ROOT / "docs" / "monitoring.md").read_text(), re.M)
-        explained = {name for row in rows for name in re.findall(r"`([a-z_]+)", row)}
+        explained = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)", row)}
         self.assertEqual(explained, told)
 
     def test_rules(self):

@@ -177,7 +177,7 @@ Awaitable<bool> AppendRun::begin_part() {
     co_return false;
   }
   if (more > 0) {
-    auto room = co_await context_.memory.reserve(more, context_.deadline());
+    auto room = co_await context_.hold(more, context_.deadline());
     if (room.bytes() == 0) {
       fail_with(Error(ErrorCode::overloaded, "no memory for a part"));
       co_return false;
@@ -258,6 +258,7 @@ Awaitable<Result<std::string>> AppendRun::put(std::uint32_t number, const Slice&
     co_return co_await work_.put_part(lease_, number, slice.payload, deadline);
   }
   if (auto may = work_.may_write(lease_); !may) co_return fail(std::move(may.error()));
+  const Sending sending(context_.sending, slice.size);
   const auto own_number = number - sent_before_;
   auto etag = co_await context_.bucket.put_part(aside_, own_number, slice.payload, deadline);
   if (!etag) co_return fail(as_error(std::move(etag.error())));
@@ -280,6 +281,7 @@ Awaitable<void> AppendRun::stream_part(std::uint64_t size) {
   if (auto may = work_.may_write(lease_); !may) co_return fail_with(std::move(may.error()));
   StreamedPart part(bytes_.cut(bytes_.size()), source_, size);
   ++sent_;
+  const Sending sending(context_.sending, size);
   auto etag =
       co_await context_.bucket.stream_part(work_.state.data, sent_, part, context_.deadline(size));
   sent_end_ = taken_end_ = sent_end_ + size;
@@ -392,14 +394,14 @@ Awaitable<void> AppendRun::watch() {
       source_.interrupt(BodyState::interrupted);
       break;
     }
-    co_await spill();
+    co_await spill(asked ? SpillReason::shortage : SpillReason::stalled);
     last_bytes_ = context_.clock->now();
   }
   watching_ = false;
 }
 
 // Puts what has come into `.part`, so that it takes no memory.
-Awaitable<void> AppendRun::spill() {
+Awaitable<void> AppendRun::spill(SpillReason why) {
   // The old one is needed until the parts are there that have its bytes.
   while (in_flight_ > 0 && !error_ && !over_) (void)co_await landed_.take(never);
   if (error_ || over_ || part_size_ == 0) co_return;
@@ -409,6 +411,7 @@ Awaitable<void> AppendRun::spill() {
   if (bytes_.end() > work_.info().offset) {
     auto kept = co_await work_.put_rest(lease_, all, context_.deadline(all.size));
     if (!kept) co_return fail_with(std::move(kept.error()));
+    if (context_.metrics) context_.metrics->spilled(why, all.size);
   }
   // More may have come, and made the part whole, meanwhile.
   if (bytes_.start() != all.start) co_return;

@@ -7,6 +7,7 @@
 #include "stores/s3/work.h"
 
 #include <tus/body_source.h>
+#include <tus/s3_metrics.h>
 #include <tus/store.h>
 
 #include <chrono>
@@ -72,7 +73,7 @@ class AppendRun {
   Awaitable<void> mark_the_end();
   void start_watch();
   Awaitable<void> watch();
-  Awaitable<void> spill();
+  Awaitable<void> spill(SpillReason why);
   void fail_with(Error error);
 
   Work& work_;

@@ -1,8 +1,15 @@
 // How bytes get into the bucket: how many requests, how much memory, and what happens when there is none.
 #include "stores/s3/s3_test_kit.h"
 
+#include <gmock/gmock.h>
+
 namespace tus::s3::test {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr std::uint64_t kib = 1024;
 
@@ -113,6 +120,11 @@ TEST(s3_append, a_stalled_body_is_put_aside) {
     loop.run();
     EXPECT_FALSE(outcome.error);
     EXPECT_EQ(outcome.safe_offset, 12u);
+    // [METRIC-15] What is behind whole parts; the last one is whole with 2 bytes.
+    const auto rest = held_at == 3 ? 0 : 4 * held_at % 5;
+    EXPECT_EQ(bench.told().spilled, rest);
+    EXPECT_EQ(bench.told().spills,
+              std::vector<SpillReason>(rest > 0 ? 1 : 0, SpillReason::stalled));
     EXPECT_TRUE(run((*made)->finish_and_record(FakeLease(), never)));
     EXPECT_EQ(bench.bucket().peek("a"), "hello world!");
   }
@@ -174,8 +186,16 @@ TEST(s3_append, a_silent_client_holds_no_memory_that_others_need) {
   EXPECT_FALSE(second.error);
   EXPECT_EQ(second.safe_offset, 23u);
   EXPECT_EQ(first.safe_offset, 40u);
+  const auto told = bench.told();  // [METRIC-15]
+  EXPECT_THAT(told.spills, AllOf(Not(IsEmpty()), Each(SpillReason::shortage)));
+  EXPECT_THAT(told.waits, AllOf(Not(IsEmpty()), Each(MemoryOutcome::granted)));
   EXPECT_TRUE(run(silent->finish_and_record(FakeLease(), never)));
   EXPECT_EQ(bench.bucket().peek("silent"), pattern(40));
+  const auto idle = bench.store().figures();
+  EXPECT_EQ(idle.memory_used, 0u);
+  EXPECT_EQ(idle.memory_waiting, 0u);
+  EXPECT_EQ(idle.sending, 0u);
+  EXPECT_EQ(idle.part_slots_wanted, 0u);
 }
 
 // [S3-33] Nor many of them: neither the memory nor what carries parts is theirs, whatever they have announced.

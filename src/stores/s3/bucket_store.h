@@ -15,6 +15,8 @@ class BucketStore final : public Store {
  public:
   explicit BucketStore(std::unique_ptr<Context> context) : context_(std::move(context)) {}
 
+  S3Figures figures() const noexcept { return context_->figures(); }
+
   StoreCapabilities capabilities() const noexcept override;
   Awaitable<Result<UploadDraft>> place(UploadDraft draft, Deadline deadline) override;
   Awaitable<void> give_up_place(UploadDraft draft, Deadline deadline) override;

@@ -25,6 +25,11 @@ std::uint64_t Budget::used() const noexcept {
   return used_;
 }
 
+std::size_t Budget::waiting() const noexcept {
+  std::lock_guard lock(mutex_);
+  return waiters_.size();
+}
+
 Room Budget::try_reserve(std::uint64_t bytes) {
   bytes = std::min(bytes, limit_);
   std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 #include <tus/deadline.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -57,6 +58,7 @@ class Budget {
 
   std::uint64_t limit() const noexcept { return limit_; }
   std::uint64_t used() const noexcept;
+  std::size_t waiting() const noexcept;  // how many
 
   // More than there is at all counts as all of it. Of no bytes: there is none now.
   Room try_reserve(std::uint64_t bytes);

@@ -29,7 +29,7 @@ Awaitable<Status> make_last_part(Work& work, const Lease& lease, Deadline deadli
   ByteRun bytes(work.context().chunks);
   bytes.restart(ledger.parts_end);
   const auto size = ledger.rest->end() - ledger.parts_end;
-  bytes.room = co_await work.context().memory.reserve(size, deadline);
+  bytes.room = co_await work.context().hold(size, deadline);
   if (bytes.room.bytes() == 0) co_return fail(ErrorCode::overloaded, "no memory for a part");
   auto fetched = co_await work.fetch_rest(bytes, ledger.rest->end(), deadline);
   if (!fetched) co_return fetched;

@@ -1,5 +1,6 @@
 #include "stores/s3/connection.h"
 
+#include "stores/s3/call_metrics.h"
 #include "stores/s3/client/find_credentials.h"
 
 #include <algorithm>
@@ -68,6 +69,7 @@ std::expected<std::unique_ptr<Connection>, std::string> Connection::make(
   client.downloads = &connection->downloads_;
   client.clock = parts.clock;
   client.logger = parts.logger;
+  if (parts.metrics) client.observer = std::make_shared<CallMetrics>(parts.metrics);
   SourceParts sources;
   sources.http = &connection->requests_;
   sources.pool = parts.pool;

@@ -14,7 +14,7 @@ namespace tus::s3 {
 
 class Connection {
  public:
-  // All of `parts` are set.
+  // All of `parts` but the metrics are set.
   static std::expected<std::unique_ptr<Connection>, std::string> make(const S3StoreOptions& options,
                                                                       const S3StoreParts& parts);
 

@@ -36,12 +36,13 @@ std::string random_text() {
 }  // namespace
 
 Context::Context(std::shared_ptr<Bucket> b, StoreOptions o, std::shared_ptr<Clock> c,
-                 std::shared_ptr<Logger> l)
+                 std::shared_ptr<Logger> l, std::shared_ptr<S3Metrics> m)
     : bucket_owner(std::move(b)),
       bucket(*bucket_owner),
       options(std::move(o)),
       clock(std::move(c)),
       logger(std::move(l)),
+      metrics(std::move(m)),
       names(options),
       looker(bucket, names),
       memory(options.max_memory),
@@ -60,6 +61,27 @@ std::chrono::sys_seconds Context::wall() const {
 Deadline Context::deadline(std::uint64_t bytes) const {
   const std::chrono::seconds for_bytes(bytes / slowest_line);
   return Deadline::after(clock->now(), options.request_timeout + for_bytes);
+}
+
+Awaitable<Room> Context::hold(std::uint64_t bytes, Deadline deadline) {
+  auto room = memory.try_reserve(bytes);
+  if (room.bytes() > 0 || bytes == 0) co_return room;
+  const auto start = clock->now();
+  room = co_await memory.reserve(bytes, deadline);
+  const auto outcome = room.bytes() > 0 ? MemoryOutcome::granted : MemoryOutcome::timed_out;
+  if (metrics) metrics->memory_waited(outcome, clock->now() - start);
+  co_return room;
+}
+
+S3Figures Context::figures() const noexcept {
+  S3Figures now;
+  now.memory_used = memory.used();
+  now.memory_limit = memory.limit();
+  now.memory_waiting = memory.waiting();
+  now.sending = sending.load(std::memory_order_relaxed);
+  now.part_slots_wanted = static_cast<std::size_t>(slots.used()) + slots.waiting();
+  now.part_slots = static_cast<std::size_t>(slots.limit());
+  return now;
 }
 
 std::string Context::new_claim() {

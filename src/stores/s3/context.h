@@ -10,6 +10,7 @@
 
 #include <tus/clock.h>
 #include <tus/logger.h>
+#include <tus/s3_metrics.h>
 
 #include <atomic>
 #include <chrono>
@@ -21,14 +22,33 @@
 
 namespace tus::s3 {
 
+// So many bytes that are being sent, as long as it lives.
+class Sending {
+ public:
+  Sending(std::atomic<std::uint64_t>& all, std::uint64_t bytes) noexcept
+      : all_(all), bytes_(bytes) {
+    all_.fetch_add(bytes_, std::memory_order_relaxed);
+  }
+  ~Sending() { all_.fetch_sub(bytes_, std::memory_order_relaxed); }
+  Sending(const Sending&) = delete;
+  Sending& operator=(const Sending&) = delete;
+
+ private:
+  std::atomic<std::uint64_t>& all_;
+  const std::uint64_t bytes_;
+};
+
 struct Context {
   Context(std::shared_ptr<Bucket> b, StoreOptions o, std::shared_ptr<Clock> c,
-          std::shared_ptr<Logger> l);
+          std::shared_ptr<Logger> l, std::shared_ptr<S3Metrics> m = nullptr);
 
   bool alone() const noexcept { return options.instances == Instances::one; }
   std::chrono::sys_seconds wall() const;
   // For one request with so many bytes: a slow line may need its time for them.
   Deadline deadline(std::uint64_t bytes = 0) const;
+  // Of `memory`: none when the deadline passes first. Waits are told.
+  Awaitable<Room> hold(std::uint64_t bytes, Deadline deadline);
+  S3Figures figures() const noexcept;
   // Differs from all others, of other processes too.
   std::string new_claim();
 
@@ -37,11 +57,13 @@ struct Context {
   const StoreOptions options;
   const std::shared_ptr<Clock> clock;
   const std::shared_ptr<Logger> logger;
+  const std::shared_ptr<S3Metrics> metrics;  // may be null
   const Names names;
   Looker looker;
   Budget memory;
   ChunkPool chunks;
-  Budget slots;  // requests that carry parts
+  Budget slots;                            // requests that carry parts
+  std::atomic<std::uint64_t> sending = 0;  // bytes; see Sending
   WarmUploads warm;
   OverRecords over;
   // Some S3s do not know If-Match for what is written; found out by the first answer.

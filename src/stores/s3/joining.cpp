@@ -97,7 +97,7 @@ Awaitable<Result<std::string>> Joining::carry(const Lease& lease, std::uint32_t 
   const auto deadline = context_.deadline(size);
   ByteRun bytes(context_.chunks);
   if (size > 0) {
-    bytes.room = co_await context_.memory.reserve(size, deadline);
+    bytes.room = co_await context_.hold(size, deadline);
     if (bytes.room.bytes() == 0) co_return fail(ErrorCode::overloaded, "no memory for a part");
   }
   for (const auto& segment : part.segments) {

@@ -38,11 +38,13 @@ class ConnectedStore final : public S3Store {
       : connection_(std::move(connection)),
         bucket_(options.bucket),
         inner_(std::make_unique<s3::Context>(connection_->bucket(), store_options(options),
-                                             std::move(parts.clock), std::move(parts.logger))) {}
+                                             std::move(parts.clock), std::move(parts.logger),
+                                             std::move(parts.metrics))) {}
 
   Awaitable<std::expected<void, std::string>> check(Deadline deadline) override {
     return connection_->bucket()->check_start(bucket_, deadline);
   }
+  S3Figures figures() const noexcept override { return inner_.figures(); }
   Awaitable<void> close(Deadline deadline) override {
     co_await inner_.close(deadline);
     co_await connection_->close(deadline);

@@ -11,11 +11,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace tus::s3::test {
 
@@ -39,6 +43,35 @@ inline std::string pattern(std::size_t size, unsigned seed = 1) {
   }
   return text;
 }
+
+// What the store tells of itself.
+class S3Record final : public S3Metrics {
+ public:
+  struct Told {
+    std::vector<MemoryOutcome> waits;
+    std::vector<SpillReason> spills;
+    std::uint64_t spilled = 0;
+  };
+  Told told() const {
+    std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+  void called(const S3Call&) noexcept override {}
+  void memory_waited(MemoryOutcome outcome, std::chrono::nanoseconds) noexcept override {
+    std::lock_guard lock(mutex_);
+    told_.waits.push_back(outcome);
+  }
+  void spilled(SpillReason why, std::uint64_t bytes) noexcept override {
+    std::lock_guard lock(mutex_);
+    told_.spills.push_back(why);
+    told_.spilled += bytes;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Told told_;
+};
 
 class Bench {
  public:
@@ -70,12 +103,13 @@ class Bench {
     auto options = options_;
     options.bucket = "uploads";
     return std::make_unique<BucketStore>(std::make_unique<Context>(
-        bucket_, std::move(options), clock_, std::make_shared<NoLogger>()));
+        bucket_, std::move(options), clock_, std::make_shared<NoLogger>(), metrics_));
   }
 
   BucketStore& store() { return *store_; }
   MemoryBucket& bucket() { return *bucket_; }
   BucketFaults& faults() { return bucket_->faults(); }
+  S3Record::Told told() const { return metrics_->told(); }
 
   // As the service makes an upload that has to be finished.
   Result<std::unique_ptr<Upload>> create(std::string_view id, std::optional<std::uint64_t> length,
@@ -109,6 +143,7 @@ class Bench {
   }
 
   StoreOptions options_;
+  std::shared_ptr<S3Record> metrics_ = std::make_shared<S3Record>();
   std::shared_ptr<Clock> clock_ = std::make_shared<SystemClock>();
   std::shared_ptr<MemoryBucket> bucket_;
   std::unique_ptr<BucketStore> dead_;

@@ -157,6 +157,7 @@ Awaitable<Status> Work::claim(const Lease& lease, Deadline deadline) {
 Awaitable<Result<std::string>> Work::put_part(const Lease& lease, std::uint32_t number,
                                               Payload payload, Deadline deadline) {
   if (auto may = may_write(lease); !may) co_return fail(std::move(may.error()));
+  const Sending sending(context_.sending, payload.size());
   auto put = co_await context_.bucket.put_part(state.data, number, std::move(payload), deadline);
   if (!put) co_return fail(as_error(std::move(put.error())));
   co_return *std::move(put);
@@ -185,6 +186,7 @@ Awaitable<Status> Work::empty_gaps(const Lease& lease, Deadline deadline) {
 
 Awaitable<Status> Work::put_rest(const Lease& lease, const Slice& bytes, Deadline deadline) {
   if (auto may = may_write(lease); !may) co_return may;
+  const Sending sending(context_.sending, bytes.size);
   auto& rest = state.ledger.rest;
   const auto write = context_.new_claim();
   const auto name = context_.names.rest(state.object);
