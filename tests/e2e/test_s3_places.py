@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""A hook says into which bucket, and under which key, the bytes of an upload go."""
+import json
+
+from harness import main
+from hook_kit import FileHooks, HttpHooks
+from payload import Payload
+from s3_kit import MIB, PART, S3Test, Stubborn, key_of
+from s3_services import ceph
+from wire import TUS
+
+KEY = "by hook/Ünïcode & more.bin"
+
+
+class Places(S3Test):
+    def setUp(self):
+        super().setUp()
+        self.s3 = ceph()
+        self.bucket = self.s3.make_bucket()
+        self.other = self.s3.make_bucket()
+
+    def start(self, make):
+        self.hooks = make(self)
+        return self.serve_s3(self.s3, self.bucket, *self.hooks.flags(), "-hooks-enabled-events=pre-create")
+
+    def goes_to(self, storage):
+        self.hooks.says("pre-create", {"ChangeFileInfo": {"Storage": storage}})
+
+    def test_another_bucket_and_key(self):
+        """[S3RUN-23] The data is there and nowhere else; record and leftover stay under the id, also for another process."""
+        for make in (HttpHooks, FileHooks):
+            server = self.start(make)
+            key = f"{make.kind}/{KEY}"
+            self.goes_to({"Bucket": self.other.bucket, "Key": key})
+            payload = Payload(self.scratch, 2 * PART + 5)
+            client = Stubborn(self, [server], payload)
+            client.create()
+            record = f"{key_of(client.path)}.info"
+            self.assertEqual((self.bucket.keys(), len(self.other.multiparts(key))), ([record], 1))
+            client.send_up_to(MIB)
+            self.assertEqual(self.bucket.keys(), [record, record.replace(".info", ".part")])
+            server.restart()
+            self.assertEqual(client.head(), MIB)
+            client.send_up_to(PART + MIB)
+            server.restart()
+            client.finish()
+            self.assertEqual((self.bucket.keys(), self.bucket.multiparts("")), ([record], []))
+            self.assertEqual((self.other.keys(), self.other.multiparts("")), ([key], []))
+            self.assert_bytes(self.other.get(key), payload.read(0, payload.size))
+            storage = json.loads(self.bucket.get(record))["Storage"]
+            self.assertEqual(storage, {"Type": "s3store", "Bucket": self.other.bucket, "Key": key})
+            server.restart()
+            with server.wire() as wire:
+                self.assertEqual(wire.head(client.path).offset, payload.size)
+                self.assert_bytes(self.download(wire, client.path).body, payload.read(0, payload.size))
+                part = self.download(wire, client.path, {"Range": f"bytes={PART - 1}-{PART}"})
+                self.assertEqual(part.status, 206)
+                self.assert_bytes(part.body, payload.read(PART - 1, PART + 1))
+                self.assertEqual(wire.ask("DELETE", client.path, TUS).status, 204)
+                self.assertEqual(wire.head(client.path).status, 404)
+            self.assertEqual((self.bucket.keys(), self.other.keys()), ([], []))
+            server.stop()
+
+    def test_one_of_both(self):
+        """[S3RUN-23] A bucket alone, or a key alone; what is not said is as always."""
+        server = self.start(HttpHooks)
+        payload = Payload(self.scratch, 100)
+        for storage, bucket in (({"Bucket": self.other.bucket}, self.other), ({"Key": "some/where"}, self.bucket)):
+            self.goes_to(storage)
+            client = Stubborn(self, [server], payload)
+            client.create()
+            client.finish()
+            self.assert_bytes(bucket.get(storage.get("Key", key_of(client.path))), payload.read(0, 100))
+            client.delete()
+        self.assertEqual((self.bucket.keys(), self.other.keys()), ([], []))
+
+    def test_deleted_half_way(self):
+        """[S3RUN-23]"""
+        server = self.start(HttpHooks)
+        self.goes_to({"Bucket": self.other.bucket, "Key": "a"})
+        client = Stubborn(self, [server], Payload(self.scratch, 2 * PART))
+        client.create()
+        client.send_up_to(PART + MIB)
+        server.restart()
+        client.delete()
+        self.assertEqual((self.bucket.keys(), self.other.keys(), self.other.multiparts("")), ([], [], []))
+
+    def test_places_that_are_none(self):
+        """[S3RUN-24] A bucket that is not there, names that no bucket or object can have: an error, and nothing is left."""
+        server = self.start(HttpHooks)
+        for storage in ({"Bucket": "not-there-at-all"}, {"Bucket": "Not_A Bucket/../x"}, {"Key": "a\nb"}, {"Key": "x" * 1025}):
+            with self.subTest(storage=str(storage)[:40]):
+                self.goes_to(storage)
+                client = Stubborn(self, [server], None)
+                answer = client.ask("POST", server.base_path, {"Upload-Length": 5, "Content-Length": 0})
+                self.assert_failed_well(answer)
+                self.assertNotIn(b"not-there", answer.body)
+                self.assertEqual((self.bucket.keys(), self.bucket.multiparts(""), self.other.keys()), ([], [], []))
+        self.assert_logged(server, "not-there-at-all", "NoSuchBucket")
+
+
+if __name__ == "__main__":
+    main(seconds=200)
