@@ -17,8 +17,22 @@ PIECE = 256 << 10
 MOST_HEAD = 64 << 10
 
 # What can happen to a request. `before` and `after`: whether S3 has done it.
-HOW = ("500", "503", "html", "403", "404", "empty", "reset-before", "reset-half", "reset-after", "cut-answer",
+HOW = ("500", "503", "html", "403", "404", "empty", "page", "region", "moved", "skewed", "reset-before", "reset-half", "reset-after", "cut-answer",
        "hang-before", "hang-after", "slow", "late-list", "no-etag")
+
+# Answers in place of S3: status, code, and what else S3 says.
+INSTEAD = {
+    "500": (500, "InternalError", ""),
+    "503": (503, "SlowDown", ""),
+    "403": (403, "AccessDenied", ""),
+    "404": (404, "NoSuchKey", ""),
+    "html": (502, None, ""),
+    "page": (200, None, ""),
+    "empty": (500, None, ""),
+    "region": (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"),
+    "moved": (301, "PermanentRedirect", "<Endpoint>tests.s3.eu-west-1.amazonaws.com</Endpoint>"),
+    "skewed": (403, "RequestTimeTooSkewed", "<ServerTime>2001-01-01T00:00:00Z</ServerTime>"),
+}
 
 # What is replaced in an answer: the list of parts does not show the last one yet; Complete tells no ETag.
 REWRITES = {
@@ -243,7 +257,7 @@ class Connection:
 
     async def handle(self, request, head, how):
         """Whether the connection goes on."""
-        if how in ("500", "503", "html", "403", "404", "empty"):
+        if how in INSTEAD:
             return await self.answer(request, how)
         if how == "reset-before":
             await self.take_body(request, half=True)
@@ -367,13 +381,12 @@ class Connection:
     async def answer(self, request, how):
         """In place of S3, after the body, as a proxy with a broken backend does. The connection goes on."""
         await self.take_body(request)
-        status, code = {"500": (500, "InternalError"), "503": (503, "SlowDown"), "403": (403, "AccessDenied"),
-                        "404": (404, "NoSuchKey"), "html": (502, None), "empty": (500, None)}[how]
+        status, code, more = INSTEAD[how]
         body, kind = b"", "application/xml"
-        if how == "html":
+        if how in ("html", "page"):
             body, kind = HTML, "text/html"
         elif code:
-            body = (f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>told to fail</Message>'
+            body = (f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>told to fail</Message>{more}'
                     f"<RequestId>fault-{id(request):x}</RequestId></Error>").encode()
         request.status = status
         sent = b"" if request.method == "HEAD" else body

@@ -22,7 +22,7 @@ FINISH_SECONDS = 15
 BROKEN = (Closed, OSError)
 # What is not told to a client whose server cannot reach S3.
 INNER = (b"SlowDown", b"InternalError", b"NoSuch", b"AccessDenied", b"amz", b"<Error", b"html", b"127.0.0.1", b"tests-",
-         b"told to fail", b"uploadId", b".info", b".part")
+         b"told to fail", b"uploadId", b".info", b".part", b"Redirect", b"Malformed", b"Skewed", b"eu-west-1", b"fault-")
 
 
 def key_of(path):

@@ -149,7 +149,7 @@ Awaitable<std::expected<net::HttpReply, CallFailure>> Calls::repeat(const Call& 
     report.attempts = number;
     report.bytes_sent += size_of_body(call);
     report.bytes_received += made.received;
-    log_attempt(call, number, made, end - start);
+    log_attempt(call, number, made.reply ? &*made.reply : nullptr, made.failure, end - start);
     if (made.reply) co_return *std::move(made.reply);
 
     auto& failure = made.failure;
@@ -426,28 +426,29 @@ std::chrono::milliseconds Calls::pause_before(int attempt) const {
       std::uniform_int_distribution<std::int64_t>(0, most.count())(random));
 }
 
-void Calls::log_attempt(const Call& call, int number, const Attempt& attempt,
-                        std::chrono::nanoseconds took) const noexcept {
-  const auto trouble = attempt.failure.failure.trouble;
-  const bool is_answer =
-      attempt.reply || trouble == Trouble::missing || trouble == Trouble::changed;
-  if (is_answer && !options_.log_api_calls) return;
-  const auto level = is_answer ? LogLevel::info : LogLevel::warn;
+void Calls::log_attempt(const Call& call, int number, const net::HttpReply* reply,
+                        const CallFailure& failure, std::chrono::nanoseconds took) const noexcept {
+  const auto trouble = failure.failure.trouble;
+  const bool is_news = reply == nullptr && !failure.given_up && trouble != Trouble::missing &&
+                       trouble != Trouble::changed;
+  if (!is_news && !options_.log_api_calls) return;
+  const auto level = is_news ? LogLevel::warn : LogLevel::info;
   if (!parts_.logger->enabled(level)) return;
-  const auto status = attempt.reply ? attempt.reply->status : attempt.failure.status;
-  const auto* id = attempt.reply ? attempt.reply->fields.find("x-amz-request-id") : nullptr;
+  const auto* id = reply != nullptr ? reply->fields.find("x-amz-request-id") : nullptr;
+  const auto status = reply != nullptr ? reply->status : failure.status;
   const base::Digits attempts(static_cast<std::uint64_t>(number));
   const base::Digits code(static_cast<std::uint64_t>(status));
   const base::Digits milliseconds(static_cast<std::uint64_t>(took.count()) / 1'000'000);
-  parts_.logger->log(level, is_answer ? "S3Call" : "S3CallFailed",
-                     {{"operation", name_of(call.operation)},
-                      {"bucket", call.bucket},
-                      {"key", call.key},
-                      {"attempt", attempts.view(), LogKind::number},
-                      {"status", code.view(), LogKind::number},
-                      {"ms", milliseconds.view(), LogKind::number},
-                      {"request_id", id != nullptr ? *id : attempt.failure.error.request_id},
-                      {"error", is_answer ? "" : attempt.failure.failure.detail}});
+  parts_.logger->log(
+      level, is_news ? "S3CallFailed" : "S3Call",
+      {{"operation", name_of(call.operation)},
+       {"bucket", call.bucket},
+       {"key", call.key},
+       {"attempt", attempts.view(), LogKind::number},
+       {"status", code.view(), LogKind::number},
+       {"ms", milliseconds.view(), LogKind::number},
+       {"request_id", id != nullptr ? *id : failure.error.request_id},
+       {"error", is_news || failure.given_up ? failure.failure.detail : std::string()}});
 }
 
 }  // namespace tus::s3

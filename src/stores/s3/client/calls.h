@@ -56,6 +56,7 @@ struct CallFailure {
   std::string transport;  // the HTTP client's, when there was no reply
   bool no_keys = false;   // there was nothing to sign with; `transport` says why
   bool is_s3 = true;      // whoever answered speaks S3
+  bool given_up = false;  // by us, for the bytes of the body did not come: nothing is wrong with S3
 };
 
 // What is said about the bytes of a payload.
@@ -95,6 +96,9 @@ class Calls {
   Deadline attempt_deadline(const Call& call, Deadline deadline) const;
   std::chrono::seconds stall_of(const Call& call) const;
   void report(const Call& call, const CallReport& report) const noexcept;
+  // With a good reply, or with the failure. What works is told only where somebody wants every call in the log.
+  void log_attempt(const Call& call, int number, const net::HttpReply* reply,
+                   const CallFailure& failure, std::chrono::nanoseconds took) const noexcept;
 
  private:
   struct Attempt;
@@ -110,8 +114,6 @@ class Calls {
   bool take_clock_of(const net::HttpReply& reply);
   std::chrono::sys_seconds now() const;
   std::chrono::milliseconds pause_before(int attempt) const;
-  void log_attempt(const Call& call, int number, const Attempt& attempt,
-                   std::chrono::nanoseconds took) const noexcept;
 
   ClientOptions options_;
   Endpoint endpoint_;

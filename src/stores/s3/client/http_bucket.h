@@ -55,8 +55,10 @@ class HttpBucket final : public Bucket {
 
  private:
   HttpBucket(ClientOptions options, Endpoint endpoint, ClientParts parts);
-  Awaitable<std::optional<Failure>> send_stream(const Call& call, PartSource& source,
-                                                Deadline deadline, CallReport& report);
+  Awaitable<std::expected<net::HttpReply, CallFailure>> send_stream(const Call& call,
+                                                                    PartSource& source,
+                                                                    Deadline deadline,
+                                                                    CallReport& report);
   Deadline stall_deadline(const Call& call, Deadline deadline) const;
   Awaitable<std::optional<CallFailure>> try_bucket(const std::string& bucket, Deadline deadline);
   std::optional<Failure> add_headers(Call& call, const ObjectHeaders& headers) const;

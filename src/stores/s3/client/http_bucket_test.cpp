@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::string_view etag_field = "ETag: \"e\"\r\n";
 const ObjectName name{"buck", "a/b c"};
@@ -342,6 +343,23 @@ TEST_F(S3BucketTest, AStreamedPartIsSentOnce) {  // [S3CLIENT-18]
   EXPECT_EQ(run(s3().stream_part(upload, 1, source, in(60s))).error().trouble,
             Trouble::unavailable);
   EXPECT_EQ(seen().size(), 1u);
+}
+
+// [S3CLIENT-16] [S3CLIENT-17] A body that its client did not send is no failure of S3.
+TEST_F(S3BucketTest, StreamedPartsAreToldLikeAllOthers) {
+  options_.log_api_calls = true;
+  const std::string bytes(100'000, 'x');
+  serve(reply(200, "", etag_field));
+  StringSource whole(bytes, bytes.size());
+  ASSERT_TRUE(run(s3().stream_part(upload, 1, whole, in(60s))));
+  EXPECT_THAT(log_->text(), HasSubstr("S3Call operation=UploadPart"));
+  EXPECT_THAT(log_->text(), HasSubstr("request_id=REQ1"));
+  StringSource cut(bytes, bytes.size() + 1);
+  ASSERT_FALSE(run(s3().stream_part(upload, 1, cut, in(60s))));
+  EXPECT_THAT(log_->text(), Not(HasSubstr("S3CallFailed")));
+  const auto all = observer_->all();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_FALSE(all[1].report.trouble);
 }
 
 Awaitable<Answer<std::string>> read_all(ObjectStream& stream, Deadline deadline) {

@@ -58,27 +58,35 @@ Awaitable<Answer<std::string>> HttpBucket::stream_part(MultipartName upload, std
   CallReport report;
   report.attempts = 1;
   const auto start = calls_.parts().clock->now();
-  auto failure = co_await send_stream(call, source, deadline, report);
+  auto reply = co_await send_stream(call, source, deadline, report);
   report.duration = calls_.parts().clock->now() - start;
-  if (failure) report.trouble = failure->trouble;
+  if (!reply && !reply.error().given_up) report.trouble = reply.error().failure.trouble;
   calls_.report(call, report);
-  if (failure) co_return std::unexpected(*std::move(failure));
+  const auto failure = reply ? CallFailure() : reply.error();
+  calls_.log_attempt(call, 1, reply ? &*reply : nullptr, failure, report.duration);
+  if (!reply) co_return std::unexpected(std::move(reply.error().failure));
   co_return etag;
 }
 
-Awaitable<std::optional<Failure>> HttpBucket::send_stream(const Call& call, PartSource& source,
-                                                          Deadline deadline, CallReport& report) {
+Awaitable<std::expected<net::HttpReply, CallFailure>> HttpBucket::send_stream(const Call& call,
+                                                                              PartSource& source,
+                                                                              Deadline deadline,
+                                                                              CallReport& report) {
   const PayloadSums sums{.hash = std::string(unsigned_payload), .crc32c = {}};
   auto ready = co_await calls_.sign(call, sums, deadline);
-  if (!ready) co_return std::move(ready.error().failure);
+  if (!ready) co_return std::unexpected(std::move(ready.error()));
   const auto size = source.size();
   auto http = calls_.parts().http->open(ready->request, size);
   std::optional<Error> broken;
   while (report.bytes_sent < size && !broken) {
     const auto bytes = co_await source.next();
-    if (bytes.empty())
-      co_return Failure(Trouble::unavailable,
-                        "UploadPart " + call.key + ": its bytes did not come");
+    if (bytes.empty()) {
+      CallFailure gone;
+      gone.given_up = true;
+      gone.failure =
+          Failure(Trouble::unavailable, "UploadPart " + call.key + ": its bytes did not come");
+      co_return std::unexpected(std::move(gone));
+    }
     const auto most = std::min<std::uint64_t>(bytes.size(), size - report.bytes_sent);
     const auto written = co_await http->write(bytes.first(static_cast<std::size_t>(most)),
                                               stall_deadline(call, deadline));
@@ -86,13 +94,12 @@ Awaitable<std::optional<Failure>> HttpBucket::send_stream(const Call& call, Part
     report.bytes_sent += most;
   }
   const auto head = co_await http->head(stall_deadline(call, deadline));
-  if (!head) co_return calls_.no_reply(call, broken ? *broken : head.error()).failure;
-  const auto reply =
-      co_await read_whole(*http, *head, call.reply_limit, stall_deadline(call, deadline));
+  if (!head) co_return std::unexpected(calls_.no_reply(call, broken ? *broken : head.error()));
+  auto reply = co_await read_whole(*http, *head, call.reply_limit, stall_deadline(call, deadline));
   report.bytes_received = reply.body.size();
   auto failure = calls_.judge_reply(call, reply, *ready);
-  if (!failure) co_return std::nullopt;
-  co_return std::move(failure->failure);
+  if (failure) co_return std::unexpected(*std::move(failure));
+  co_return reply;
 }
 
 Deadline HttpBucket::stall_deadline(const Call& call, Deadline deadline) const {
