@@ -2,8 +2,10 @@
 
 #include "net/broken_pipe_guard.h"
 
+#include <linux/sockios.h>
 #include <new>
 #include <stdexcept>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -28,6 +30,13 @@ namespace {
 void initialise_curl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
+}
+
+// Bytes that curl has sent and the peer has not acknowledged: on a slow line they are many, and still move.
+curl_off_t on_the_way(curl_socket_t fd) noexcept {
+  int bytes = 0;
+  if (fd == CURL_SOCKET_BAD || ::ioctl(fd, SIOCOUTQ, &bytes) != 0) return 0;
+  return bytes;
 }
 
 CURLM* make_multi() {
@@ -73,6 +82,10 @@ void CurlLoop::start(const std::shared_ptr<CurlTransfer>& transfer) {
   auto& running = running_[easy];
   running.transfer = transfer;
   watch_deadline(running);
+  if (transfer->stall().count() > 0) {
+    running.look = std::make_unique<asio::steady_timer>(strand_);
+    watch_stall(running);
+  }
   const auto code = curl_multi_add_handle(multi_, easy);
   if (code != CURLM_OK) end(easy, fail(ErrorCode::store_unavailable, curl_multi_strerror(code)));
 }
@@ -88,6 +101,34 @@ void CurlLoop::watch_deadline(Running& running) {
         self->give_up(transfer, Error(ErrorCode::store_unavailable,
                                       "timeout: " + std::string(transfer->stage())));
       });
+}
+
+// It is noticed a quarter later at the most.
+void CurlLoop::watch_stall(Running& running) {
+  running.look->expires_after(std::chrono::milliseconds(running.transfer->stall()) / 4);
+  running.look->async_wait([self = shared_from_this(), transfer = running.transfer](error_code ec) {
+    if (!ec && !transfer->finished()) self->look_for_stall(transfer);
+  });
+}
+
+void CurlLoop::look_for_stall(const std::shared_ptr<CurlTransfer>& transfer) {
+  auto found = running_.find(transfer->easy());
+  if (found == running_.end()) return;
+  auto& running = found->second;
+  const auto now = std::chrono::steady_clock::now();
+  auto moved = transfer->moved();
+  if (moved) *moved -= on_the_way(running.socket);
+  if (!moved || moved != running.moved) {
+    running.moved = moved;
+    running.since = now;
+  } else if (now - running.since >= transfer->stall()) {
+    give_up(transfer,
+            Error(ErrorCode::store_unavailable, "timeout: nothing moved for " +
+                                                    std::to_string(transfer->stall().count()) +
+                                                    " s, and " + std::string(transfer->stage())));
+    return;
+  }
+  watch_stall(running);
 }
 
 void CurlLoop::give_up(const std::shared_ptr<CurlTransfer>& transfer, const Error& why) {
@@ -221,8 +262,11 @@ void CurlLoop::set_timer(long milliseconds) {
 
 // ---- what curl calls; exceptions must not go through it, and -1 fails what it does ----
 
-int CurlLoop::socket_from_curl(CURL*, curl_socket_t fd, int what, void* self, void*) try {
+int CurlLoop::socket_from_curl(CURL* easy, curl_socket_t fd, int what, void* self, void*) try {
   auto& loop = *static_cast<CurlLoop*>(self);
+  const auto user = loop.running_.find(easy);
+  if (user != loop.running_.end())
+    user->second.socket = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
   if (what == CURL_POLL_REMOVE) {
     loop.forget(fd);
   } else {

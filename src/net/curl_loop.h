@@ -9,7 +9,9 @@
 #include <boost/asio/strand.hpp>
 #include <curl/curl.h>
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 namespace tus::net {
@@ -43,9 +45,16 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
   struct Running {
     std::shared_ptr<CurlTransfer> transfer;
     std::unique_ptr<asio::steady_timer> deadline;
+    // Of one that may stall: when it is looked at next; what had moved by then, and since when no more has.
+    std::unique_ptr<asio::steady_timer> look;
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    std::optional<curl_off_t> moved;
+    std::chrono::steady_clock::time_point since;
   };
 
   void watch_deadline(Running& running);
+  void watch_stall(Running& running);
+  void look_for_stall(const std::shared_ptr<CurlTransfer>& transfer);
   void end(CURL* easy, Result<HttpReply> result);
   void shut_when_empty();
 

@@ -186,9 +186,8 @@ void CurlTransfer::set_connection(const HttpClientOptions& options) {
   set(CURLOPT_PATH_AS_IS, 1L);
   const auto stall = static_cast<long>(request_.stall.count());
   if (stall > 0) {
+    // From there on the loop watches: curl looks at the average of five seconds.
     set(CURLOPT_CONNECTTIMEOUT, stall);
-    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    set(CURLOPT_LOW_SPEED_TIME, stall);
   } else {
     // The deadline ends what takes too long.
     set(CURLOPT_CONNECTTIMEOUT_MS, 24L * 3600 * 1000);
@@ -328,6 +327,21 @@ Result<HttpReply> CurlTransfer::outcome(CURLcode code) {
                 std::string(said.empty() ? curl_easy_strerror(code) : said);
   const bool is_unfit = code == CURLE_URL_MALFORMAT;
   return fail(is_unfit ? ErrorCode::internal : ErrorCode::store_unavailable, std::move(detail));
+}
+
+std::optional<curl_off_t> CurlTransfer::moved() const noexcept {
+  curl_off_t ready = 0;
+  curl_off_t up = 0;
+  curl_off_t down = 0;
+  long heads_up = 0;
+  long heads_down = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
+  if (ready == 0) return std::nullopt;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &up);
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_DOWNLOAD_T, &down);
+  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &heads_up);
+  curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &heads_down);
+  return up + down + heads_up + heads_down;
 }
 
 std::string_view CurlTransfer::stage() const noexcept {

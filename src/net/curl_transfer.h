@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -42,6 +43,9 @@ class CurlTransfer {
 
   // What came of it when curl says that it is over.
   Result<HttpReply> outcome(CURLcode code);
+  std::chrono::seconds stall() const noexcept { return request_.stall; }
+  // Bytes that curl has sent and received for it; none: it has no connection yet.
+  std::optional<curl_off_t> moved() const noexcept;
   // How far it is, for the error of a call that takes too long.
   std::string_view stage() const noexcept;
 

@@ -121,7 +121,8 @@ TEST_F(HttpBodiesTest, NobodyWaitsForAServerThatDoesNothing) {  // [CLIENT-15]
   const auto reply = send(std::move(request));
   ASSERT_FALSE(reply);
   EXPECT_THAT(reply.error().detail(), StartsWith("timeout"));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 60s) << "long before the deadline";
+  // curl's own time begins when the average of five seconds is low.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
 TEST_F(HttpBodiesTest, ACallerThatIsCancelledMayTakeItsBytesAway) {  // [CLIENT-12] [CLIENT-14]

@@ -32,8 +32,8 @@ struct HttpRequest {
   std::string body;
   // The body instead, without a copy of it: what they point to stays until the call has returned.
   std::vector<std::span<const std::byte>> pieces;
-  // Given up when for that long nothing could be sent and nothing came; 0: only by the deadline. curl notices up
-  // to six seconds later. Time that a call waits for a free connection does not count.
+  // Given up when for that long nothing could be sent and nothing came; 0: only by the deadline. It is
+  // noticed a quarter later at the most. Time that a call waits for a free connection does not count.
   std::chrono::seconds stall{0};
   std::size_t reply_limit = std::size_t{1} << 20;  // bytes of the reply's body that are held
   Overlong overlong = Overlong::is_error;

@@ -91,7 +91,8 @@ class Request:
 
 
 class S3FaultProxy:
-    def __init__(self, url, host="127.0.0.1", slow_bytes_per_second=256 << 10):
+    def __init__(self, url, host="127.0.0.1", slow_bytes_per_second=256 << 10, receive_buffer=None):
+        """`receive_buffer`: bytes that the kernel takes before the proxy does; else some MiB."""
         parts = urllib.parse.urlsplit(url)
         self.target = (parts.hostname, parts.port)
         self.slow = slow_bytes_per_second
@@ -101,6 +102,8 @@ class S3FaultProxy:
         self.connections = set()
         self.loop = asyncio.new_event_loop()
         self.listener = socket.create_server((host, 0), backlog=256)
+        if receive_buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)  # of what is accepted, too
         self.port = self.listener.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         self.thread = threading.Thread(target=self._run, daemon=True)

@@ -125,6 +125,20 @@ class BadDays(S3Test):
                 self.assert_bytes(self.bucket.get(whole.path.rpartition("/")[2].partition("+")[0].partition("%2B")[0]),
                                   whole.payload.read(0, 100))
 
+    def test_a_slow_line(self):
+        """[S3RUN-25] A part that takes twenty seconds is not given up, for it moves."""
+        self.proxy = S3FaultProxy(self.s3.url, receive_buffer=64 << 10)
+        self.addCleanup(self.proxy.close)
+        server = self.serve_here("-s3-single-instance")
+        payload = Payload(self.scratch, PART)
+        with server.wire(timeout=120) as wire:
+            path = wire.create(server.base_path, PART)
+            self.proxy.fail("UploadPart", "slow", nth=0)
+            self.assertEqual(wire.patch_file(path, payload, 0, PART).status, 204)
+        self.assertEqual(len(self.proxy.requests("UploadPart")), 1, self.proxy.text())
+        self.assertGreater(self.proxy.requests("UploadPart")[0].seconds, 15)
+        self.assert_stored(self.bucket, path, payload)
+
     def test_silence(self):
         """[S3RUN-10] S3 takes connections and never answers: an error with a code within twice the network timeout."""
         timeout = 4
