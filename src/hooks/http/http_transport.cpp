@@ -35,6 +35,8 @@ net::HttpClientOptions client_options(const HttpHookOptions& options) {
   client.proxies = options.proxies;
   client.connections_per_host = options.connections;
   client.connections = options.connections;
+  // All of a crowd that has waited comes back: a connection for each call would be most of its cost.
+  client.idle_connections = options.connections;
   return client;
 }
 
