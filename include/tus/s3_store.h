@@ -5,6 +5,8 @@
 #include <tus/blocking_pool.h>
 #include <tus/clock.h>
 #include <tus/deadline.h>
+#include <tus/error.h>
+#include <tus/locker.h>
 #include <tus/logger.h>
 #include <tus/s3_metrics.h>
 #include <tus/store.h>
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -55,9 +58,47 @@ struct S3StoreOptions {
   std::chrono::milliseconds request_timeout{60'000};
 };
 
+// What repair() has made of an upload.
+enum class S3Mending : std::uint8_t {
+  mended,
+  left_alone,  // it needs it, but somebody may still work on it
+  impossible,  // Go's tusd cannot go on with it
+  failed,      // the bucket or the locks do not work; another time
+};
+
+struct S3RepairNote {
+  std::string id;
+  S3Mending outcome = S3Mending::mended;
+  std::string what;  // what was done, or is wrong; for the operator
+};
+
+struct S3RepairOptions {
+  S3RepairOptions() = default;
+
+  // Uploads in which something has changed since are left alone.
+  std::chrono::seconds idle_for{600};
+  std::shared_ptr<Locker> locker;  // uploads that are held are left alone
+  std::function<void(const S3RepairNote&)>
+      tell;                       // nothing is said of uploads that are as they should be
+  std::function<bool()> goes_on;  // asked before each upload; null: to the end
+};
+
+struct S3RepairReport {
+  std::uint64_t uploads = 0;  // that were looked at
+  std::uint64_t mended = 0;
+  std::uint64_t left_alone = 0;
+  std::uint64_t impossible = 0;
+  std::uint64_t failed = 0;
+
+  bool all_is_well() const noexcept { return left_alone + impossible + failed == 0; }
+};
+
 // A store, and what has to be done before and after it is used.
 class TUS_EXPORT S3Store : public Store {
  public:
+  // Makes of what a crash has left what Go's tusd can go on with, at the offset that this store tells. For a
+  // bucket that no server works on. Error: the bucket cannot be listed.
+  virtual Awaitable<Result<S3RepairReport>> repair(S3RepairOptions options) = 0;
   // What keeps the bucket from being used, as one sentence that says what to mend. Runs anywhere.
   virtual Awaitable<std::expected<void, std::string>> check(Deadline deadline) = 0;
 

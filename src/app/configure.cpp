@@ -76,6 +76,9 @@ std::optional<std::string> find_contradiction(const Config& config) {
   if (config.sweep && config.expire_after.count() == 0) {
     return "-sweep: say with -expire-after how old uploads have to be to go";
   }
+  if (config.s3.repair && config.store != StoreKind::s3) {
+    return "-s3-repair: say with -s3-bucket which bucket";
+  }
   if ((config.list_dead_hooks || config.replay_hooks) && config.store == StoreKind::memory) {
     return "-dead-hooks and -replay-hooks: what is kept in memory does not outlive its server";
   }

@@ -36,6 +36,17 @@ class Configure : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(Configure, ARepairNeedsABucket) {  // [S3-48]
+  const auto config =
+      configure(Words{"-s3-repair", "-s3-bucket=b", "-s3-repair-after=90s"}, Words{});
+  ASSERT_TRUE(config.has_value()) << config.error();
+  EXPECT_TRUE(config->s3.repair);
+  EXPECT_EQ(config->s3.repair_after, std::chrono::seconds(90));
+  const auto without = configure(Words{"-s3-repair"}, Words{});
+  ASSERT_FALSE(without.has_value());
+  EXPECT_NE(without.error().find("-s3-bucket"), std::string::npos);
+}
+
 TEST_F(Configure, FlagsBeforeEnvironmentBeforeFileBeforeDefault) {  // [FLAG-9]
   const auto file = write(
       "tusd.toml", "port = 1\nbase-path = \"/file/\"\nmax-size = 1\nmetrics-path = \"/file\"\n");

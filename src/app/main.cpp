@@ -2,6 +2,7 @@
 #include "app/dead_hooks.h"
 #include "app/flag_docs.h"
 #include "app/process.h"
+#include "app/s3_repair.h"
 #include "app/sweep.h"
 
 #include <tus/version.h>
@@ -63,6 +64,7 @@ int run(const Texts& args, tus::app::StopSignals& signals, tus::app::Program pro
   raise_descriptor_limit();
   if (config->list_dead_hooks) return tus::app::list_dead_hooks(*config);
   if (config->replay_hooks) return tus::app::replay_dead_hooks(*config);
+  if (config->s3.repair) return tus::app::repair_bucket(*config, signals);
   if (config->sweep) return tus::app::sweep_once(*config, signals);
   return process.run(*config);
 }

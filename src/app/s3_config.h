@@ -3,6 +3,8 @@
 
 #include <tus/s3_store.h>
 
+#include <chrono>
+
 namespace tus::app {
 
 struct S3Config {
@@ -10,6 +12,8 @@ struct S3Config {
 
   S3StoreOptions store;
   bool skip_check = false;
+  bool repair = false;  // instead of serving
+  std::chrono::milliseconds repair_after{600'000};
 };
 
 }  // namespace tus::app

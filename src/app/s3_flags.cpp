@@ -172,6 +172,23 @@ constexpr std::array rows{
          .standard = "false",
          .help = "start without asking whether the bucket can be used",
          .set = [](Config& c, std::string_view v) { return set_bool(c.s3.skip_check, v); }},
+    Flag{.name = "s3-repair",
+         .group = s3,
+         .kind = FlagKind::boolean,
+         .standard = "false",
+         .help = "mend what a crash has left in the bucket, so that Go's tusd can go on with it, "
+                 "then exit; no server may be working on the bucket",
+         .set = [](Config& c, std::string_view v) { return set_bool(c.s3.repair, v); },
+         .scope = FlagScope::command_line_only},
+    Flag{.name = "s3-repair-after",
+         .group = s3,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "10m",
+         .help = "leave uploads alone that have changed since; 0s where it is sure that no server "
+                 "is running",
+         .set = [](Config& c, std::string_view v) { return set_duration(c.s3.repair_after, v); },
+         .scope = FlagScope::command_line_only},
 };
 
 }  // namespace

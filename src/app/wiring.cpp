@@ -243,6 +243,30 @@ std::expected<Server, std::string> make_server(const Config& config) {
   return server;
 }
 
+std::expected<Workshop, std::string> make_workshop(const Config& config) {
+  Workshop shop;
+  auto& server = shop.server;
+  server.logger = make_logger(config);
+  server.pool = make_blocking_pool(pool_threads_at_least);
+  server.loops = std::make_unique<EventLoops>(1);
+  auto careful = config;
+  careful.s3.store.single_instance = false;
+  auto store = make_bucket_store(careful, server, std::make_shared<SystemClock>(), nullptr);
+  if (!store) return std::unexpected(std::move(store.error()));
+  shop.store = std::move(*store);
+  auto locker = make_locker(config, server);
+  if (!locker) return std::unexpected(std::move(locker.error()));
+  shop.locker = std::move(*locker);
+  return shop;
+}
+
+void close_workshop(Workshop& shop) {
+  auto closed = asio::co_spawn(shop.server.loops->executors()[0],
+                               shop.store->close(Deadline::never()), asio::use_future);
+  closed.get();
+  shop.server.loops->stop();
+}
+
 std::optional<std::string> open_for_clients(Server& server, const Listeners& listeners) {
   std::vector<server::ListeningSocket> duplicates;
   for (const auto& listener : listeners.all()) {

@@ -42,6 +42,18 @@ struct Server {
 // Everything but clients: nothing of the store is changed yet. The error is one sentence for the operator.
 std::expected<Server, std::string> make_server(const Config& config);
 
+// What is needed to mend a bucket.
+struct Workshop {
+  Workshop() = default;
+
+  Server server;  // no more of it than the store and the locker need
+  std::shared_ptr<S3Store> store;
+  std::shared_ptr<Locker> locker;
+};
+
+std::expected<Workshop, std::string> make_workshop(const Config& config);
+void close_workshop(Workshop& shop);
+
 // From here on clients are answered, and what an earlier process left undone is taken up.
 std::optional<std::string> open_for_clients(Server& server, const Listeners& listeners);
 

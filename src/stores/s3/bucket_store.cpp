@@ -3,6 +3,7 @@
 #include "stores/s3/creation.h"
 #include "stores/s3/left_overs.h"
 #include "stores/s3/reading.h"
+#include "stores/s3/repair.h"
 #include "stores/s3/s3_upload.h"
 #include "stores/s3/scan.h"
 
@@ -111,6 +112,11 @@ Awaitable<Status> BucketStore::health(Deadline deadline) {
   auto there = co_await context_->bucket.check(context_->names.bucket(), deadline);
   if (!there) co_return fail(ErrorCode::store_unavailable, std::move(there.error().detail));
   co_return Status();
+}
+
+Awaitable<Result<S3RepairReport>> BucketStore::repair(S3RepairOptions options) {
+  Repair repair(*context_, std::move(options));
+  co_return co_await repair.run();
 }
 
 // Go's tusd counts what lies in `.part`, so what does not count is removed before it can be asked.

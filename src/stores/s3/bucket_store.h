@@ -3,6 +3,7 @@
 
 #include "stores/s3/context.h"
 
+#include <tus/s3_store.h>
 #include <tus/store.h>
 
 #include <memory>
@@ -36,6 +37,7 @@ class BucketStore final : public Store {
   Awaitable<Result<StoreUsage>> usage(Deadline deadline) override;
   Awaitable<Status> health(Deadline deadline) override;
   Awaitable<void> close(Deadline deadline) override;
+  Awaitable<Result<S3RepairReport>> repair(S3RepairOptions options);
 
  private:
   std::unique_ptr<Context> context_;

@@ -18,29 +18,42 @@ std::vector<PartTag> tags_of(const Ledger& ledger) {
 // Bytes whose upload got its length only after them; an object of no bytes has one part, too.
 Awaitable<Status> make_last_part(Work& work, const Lease& lease, Deadline deadline) {
   auto& ledger = work.state.ledger;
-  const auto number = static_cast<std::uint32_t>(ledger.parts.size() + 1);
   if (!ledger.rest_counts()) {
     if (!ledger.parts.empty()) co_return Status();
-    auto etag = co_await work.put_part(lease, number, Payload(), deadline);
+    auto etag = co_await work.put_part(lease, 1, Payload(), deadline);
     if (!etag) co_return fail(std::move(etag.error()));
     work.count_part({0, *std::move(etag)});
     co_return Status();
   }
-  ByteRun bytes(work.context().chunks);
-  bytes.restart(ledger.parts_end);
   const auto size = ledger.rest->end() - ledger.parts_end;
+  co_return co_await make_part_of_rest(work, lease, size, deadline);
+}
+
+}  // namespace
+
+Awaitable<Result<ByteRun>> take_rest(Work& work, std::uint64_t size, Deadline deadline) {
+  const auto start = work.state.ledger.parts_end;
+  ByteRun bytes(work.context().chunks);
+  bytes.restart(start);
   bytes.room = co_await work.context().hold(size, deadline);
   if (bytes.room.bytes() == 0) co_return fail(ErrorCode::overloaded, "no memory for a part");
-  auto fetched = co_await work.fetch_rest(bytes, ledger.rest->end(), deadline);
-  if (!fetched) co_return fetched;
-  const auto all = bytes.view(size);
+  auto fetched = co_await work.fetch_rest(bytes, start + size, deadline);
+  if (!fetched) co_return fail(std::move(fetched.error()));
+  if (bytes.size() != size) co_return fail(ErrorCode::internal, "bytes of .part are missing");
+  co_return bytes;
+}
+
+Awaitable<Status> make_part_of_rest(Work& work, const Lease& lease, std::uint64_t size,
+                                    Deadline deadline) {
+  auto bytes = co_await take_rest(work, size, deadline);
+  if (!bytes) co_return fail(std::move(bytes.error()));
+  const auto number = static_cast<std::uint32_t>(work.state.ledger.parts.size() + 1);
+  const auto all = bytes->view(size);
   auto etag = co_await work.put_part(lease, number, all.payload, deadline);
   if (!etag) co_return fail(std::move(etag.error()));
   work.count_part({size, *std::move(etag)});
   co_return Status();
 }
-
-}  // namespace
 
 Awaitable<Status> complete(Work& work, const Lease& lease, Deadline deadline) {
   if (auto may = work.may_write(lease); !may) co_return may;

@@ -13,6 +13,13 @@ Awaitable<Status> complete(Work& work, const Lease& lease, Deadline deadline);
 Awaitable<Status> complete_parts(Work& work, const Lease& lease, std::vector<PartTag> parts,
                                  Deadline deadline);
 
+// So many bytes of `.part` that lie behind the parts.
+Awaitable<Result<ByteRun>> take_rest(Work& work, std::uint64_t size, Deadline deadline);
+
+// Makes them the next part. `.part` stays.
+Awaitable<Status> make_part_of_rest(Work& work, const Lease& lease, std::uint64_t size,
+                                    Deadline deadline);
+
 // As Upload::terminate().
 Awaitable<Status> remove(Work& work, const Lease& lease, Deadline deadline);
 

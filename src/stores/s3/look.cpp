@@ -213,7 +213,10 @@ Awaitable<Result<State>> Looker::combine(State state, Answer<std::vector<PartLoo
     state.ledger = ledger_of(*std::move(parts));
     state.ledger.rest = *std::move(rest);
     auto& there = state.ledger.rest;
-    if (there && there->start == Rest::behind_the_parts) there->start = state.ledger.parts_end;
+    if (there && there->start == Rest::behind_the_parts) {
+      there->start = state.ledger.parts_end;
+      there->is_astray = !state.ledger.behind_gap.empty();
+    }
     settle(state);
     const bool gap = there && there->start > state.ledger.parts_end;
     const bool behind = !info.join_pending && info.offset < state.file.bucket.safe;
@@ -229,6 +232,11 @@ Awaitable<Result<State>> Looker::combine(State state, Answer<std::vector<PartLoo
   }
   if (info.length && info.offset > *info.length) {
     co_return fail(ErrorCode::upload_damaged, "more bytes than the upload's length");
+  }
+  // Go's tusd has died before it completed it, and says nothing of ends in its records.
+  const bool is_gos = state.file.bucket.mark.empty();
+  if (is_gos && info.finish == FinishState::derived && info.has_all_bytes()) {
+    state.file.info.finish = FinishState::pending;
   }
   co_return state;
 }

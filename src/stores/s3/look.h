@@ -28,10 +28,11 @@ class Looker {
   Awaitable<Result<State>> read_any_record(UploadId id, std::string object, Deadline deadline);
   // The rest of it, for a record that was read.
   Awaitable<Result<State>> look_at_data(State state, Deadline deadline);
+  // As S3 lists them, with gaps and empty ones.
+  Awaitable<Answer<std::vector<PartLook>>> all_parts(MultipartName upload, Deadline deadline);
 
  private:
   Awaitable<Result<State>> read_record_of(UploadId id, std::string object, Deadline deadline);
-  Awaitable<Answer<std::vector<PartLook>>> all_parts(MultipartName upload, Deadline deadline);
   Awaitable<Answer<std::optional<Rest>>> look_at_rest(std::string object, Deadline deadline);
   Awaitable<Result<State>> combine(State state, Answer<std::vector<PartLook>> parts,
                                    Answer<std::optional<Rest>> rest, Deadline deadline);

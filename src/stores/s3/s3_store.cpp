@@ -45,6 +45,9 @@ class ConnectedStore final : public S3Store {
     return connection_->bucket()->check_start(bucket_, deadline);
   }
   S3Figures figures() const noexcept override { return inner_.figures(); }
+  Awaitable<Result<S3RepairReport>> repair(S3RepairOptions options) override {
+    return inner_.repair(std::move(options));
+  }
   Awaitable<void> close(Deadline deadline) override {
     co_await inner_.close(deadline);
     co_await connection_->close(deadline);

@@ -34,6 +34,8 @@ struct Rest {
   std::uint64_t size = 0;
   std::string etag;
   std::chrono::sys_seconds changed;
+  // Of Go's tusd, behind parts that do not count: so it does not either.
+  bool is_astray = false;
 
   std::uint64_t end() const noexcept { return start + size; }
 };
@@ -49,7 +51,7 @@ struct Ledger {
   std::optional<std::chrono::sys_seconds> changed;  // when the youngest part was written
 
   bool rest_counts() const noexcept {
-    return rest && rest->start <= parts_end && rest->end() > parts_end;
+    return rest && !rest->is_astray && rest->start <= parts_end && rest->end() > parts_end;
   }
   std::uint64_t offset() const noexcept { return rest_counts() ? rest->end() : parts_end; }
   void add(StoredPart part) {

@@ -174,6 +174,12 @@ void Work::count_part(StoredPart part) {
 
 Awaitable<Status> Work::empty_gaps(const Lease& lease, Deadline deadline) {
   auto& numbers = state.ledger.behind_gap;
+  if (auto& rest = state.ledger.rest; rest && rest->is_astray) {
+    // Once those parts are empty, nothing would say any more that it does not belong here.
+    auto gone = co_await context_.bucket.delete_object(context_.names.rest(state.object), deadline);
+    if (!gone) co_return fail(as_error(std::move(gone.error())));
+    rest.reset();
+  }
   while (!numbers.empty()) {
     auto put = co_await put_part(lease, numbers.back(), Payload(), deadline);
     if (!put) co_return fail(std::move(put.error()));
