@@ -108,7 +108,7 @@ class Repair(S3Test):
         return wait_until(answer, 60, "the finish")
 
     def test_go_goes_on_after_kills(self):
-        """[S3RUN-20] Either server does, and the object has the bytes that were sent."""
+        """[S3RUN-30] Either server does, and the object has the bytes that were sent."""
         generator = random.Random(SEED)
         self.report(f"random seed {SEED}")
         payload = Payload(self.scratch, 5 * PART + 12345)
@@ -159,7 +159,7 @@ class Repair(S3Test):
         return path, upload_id
 
     def test_a_part_that_was_lost(self):
-        """[S3RUN-21] Go's tusd would take up the parts behind it. They are emptied; it cannot finish, ours can."""
+        """[S3RUN-31] Go's tusd would take up the parts behind it. They are emptied; it cannot finish, ours can."""
         server = self.serve_s3(self.s3, self.bucket)
         payload = Payload(self.scratch, 5 * PART)
         _, for_go = self.lose_a_part(server, payload)
@@ -181,7 +181,7 @@ class Repair(S3Test):
         self.assert_stored(self.bucket, path, payload)
 
     def test_beside_a_server(self):
-        """[S3RUN-22] What has changed a moment ago is left alone, and said so; healthy uploads are not touched."""
+        """[S3RUN-32] What has changed a moment ago is left alone, and said so; healthy uploads are not touched."""
         server = self.serve_s3(self.s3, self.bucket)
         payload = Payload(self.scratch, 3 * PART)
         with server.wire(timeout=90) as wire:
@@ -200,7 +200,7 @@ class Repair(S3Test):
             self.assert_stored(self.bucket, path, payload)
 
     def test_without_a_bucket(self):
-        """[S3RUN-23] One sentence, and no walk."""
+        """[S3RUN-33] One sentence, and no walk."""
         done = subprocess.run([BINARY, "-s3-repair"], env=self.s3.environment(), text=True, capture_output=True, timeout=60,
                               stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 2, done)
