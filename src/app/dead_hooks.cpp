@@ -2,7 +2,7 @@
 
 #include "hooks/common/events.h"
 #include "hooks/outbox/outbox_directory.h"
-#include "hooks/outbox/record_text.h"
+#include "hooks/common/record_text.h"
 
 #include <chrono>
 #include <cstdio>

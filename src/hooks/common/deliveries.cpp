@@ -20,7 +20,7 @@ namespace tus::hooks {
 namespace {
 
 constexpr std::chrono::milliseconds longest_delay{300'000};
-constexpr std::chrono::milliseconds somebody_elses_turn{200};
+constexpr std::chrono::milliseconds first_wait_for_others{200};
 constexpr std::size_t most_undropped = 10'000;
 constexpr std::size_t most_kept_bytes = std::size_t{16} << 20;
 
@@ -283,19 +283,23 @@ Awaitable<bool> Deliveries::run_head(std::uint64_t key) {
   auto& head = line.items.front();
   head.attempts = item.attempts;
   head.first_failure = item.first_failure;
+  head.waits = item.waits;
   head.entry = std::move(item.entry);
   line.running = false;
   line.put_in_order();
   line.running = true;
-  const auto delay = verdict == Verdict::failed ? delay_of(head.attempts) : somebody_elses_turn;
+  const auto delay = delay_of(item, verdict);
   pause_line(key, Deadline::after(parts_.clock.now(), delay).when());
   co_return false;
 }
 
-std::chrono::milliseconds Deliveries::delay_of(unsigned attempts) const {
-  auto delay = options_.retry_delay;
-  for (unsigned i = 1; i < attempts && delay < longest_delay; ++i) delay *= 2;
-  return std::min(delay, longest_delay);
+std::chrono::milliseconds Deliveries::delay_of(const Item& item, Verdict verdict) const {
+  const bool has_failed = verdict == Verdict::failed;
+  auto delay = has_failed ? options_.retry_delay : first_wait_for_others;
+  const auto longest = has_failed ? longest_delay : options_.longest_wait_for_others;
+  const auto times = has_failed ? item.attempts : item.waits;
+  for (unsigned i = 1; i < times && delay < longest; ++i) delay *= 2;
+  return std::min(delay, longest);
 }
 
 Awaitable<void> Deliveries::keep_time() {
@@ -336,8 +340,7 @@ Awaitable<Deliveries::Verdict> Deliveries::deliver(Item& item) {
 }
 
 Awaitable<Deliveries::Verdict> Deliveries::deliver_record(Item& item) {
-  const auto older = co_await parts_.outbox.is_older_elsewhere(item.entry);
-  if ((older && *older) || may_be_preceded(item.entry)) co_return Verdict::not_yet;
+  if (const auto verdict = co_await wait_for_turn(item)) co_return *verdict;
   if (options_.mark_before_telling && !is_marked(item.entry)) {
     auto marked = co_await parts_.outbox.mark_happened(item.entry);
     if (marked) item.entry = *std::move(marked);
@@ -358,6 +361,25 @@ Awaitable<Deliveries::Verdict> Deliveries::deliver_record(Item& item) {
   if (!reply) co_return co_await failed(item, reply.error());
   co_await drop(item.entry);
   co_return Verdict::over;
+}
+
+// Nothing when it is to be told now.
+Awaitable<std::optional<Deliveries::Verdict>> Deliveries::wait_for_turn(Item& item) {
+  const auto turn = co_await parts_.outbox.turn_of(item.entry);
+  ++item.waits;
+  // Who cannot be asked may have something older: the order is a promise.
+  if (!turn || *turn == Turn::not_yet || may_be_preceded(item.entry)) co_return Verdict::not_yet;
+  item.waits = 0;
+  if (*turn == Turn::lost) co_return Verdict::over;
+  if (*turn == Turn::unrecorded && item.envelope) {
+    // It has happened, and whoever took it over may have found that it had not, then.
+    auto entry = co_await parts_.outbox.put(*item.envelope);
+    if (!entry) co_return Verdict::not_yet;
+    entry->since = item.entry.since;
+    entry->has_happened = true;
+    item.entry = *std::move(entry);
+  }
+  co_return std::nullopt;
 }
 
 // A creation is promised before its store has chosen a place.

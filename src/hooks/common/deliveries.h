@@ -40,6 +40,8 @@ struct DeliveryOptions {
   // its clock set.
   std::chrono::milliseconds try_at_least{600'000};
   std::chrono::milliseconds look_around{10'000};  // how often others' records are looked for
+  // Between two questions whether another process has had its turn; they begin at 200 ms, and double.
+  std::chrono::milliseconds longest_wait_for_others{200};
   std::size_t most_in_memory = 100'000;           // records; the others wait in the outbox alone
   // Where nobody wants to hear of terminations, there is no trace of what was and is gone: events are marked as having
   // happened before they are told.
@@ -101,6 +103,7 @@ class Deliveries {
   Awaitable<bool> run_head(std::uint64_t key);
   Awaitable<Verdict> deliver(Item& item);
   Awaitable<Verdict> deliver_record(Item& item);
+  Awaitable<std::optional<Verdict>> wait_for_turn(Item& item);
   Awaitable<void> add_place(Envelope& envelope);
   Awaitable<Result<Reply>> call(HookEvent event, Envelope envelope);
   Awaitable<Verdict> failed(Item& item, const Error& error);
@@ -115,7 +118,7 @@ class Deliveries {
   // What figures() tells; both with mutex_.
   void count_in(const OutboxEntry& entry) { waiting_since_.insert(entry.since); }
   void count_out(const OutboxEntry& entry);
-  std::chrono::milliseconds delay_of(unsigned attempts) const;
+  std::chrono::milliseconds delay_of(const Item& item, Verdict verdict) const;
 
   Awaitable<void> keep_time();
   Awaitable<void> look_around();
@@ -150,8 +153,7 @@ class Deliveries {
   std::multiset<std::chrono::system_clock::time_point> waiting_since_;  // of those in lines_
   bool closing_ = false;
   bool stopped_ = false;
-  // Records of dead processes, from when they may come to us until they are in lines_.
-  bool moving_ = false;
+  // Records of dead processes, from when they came to us until they are in lines_.
   std::unordered_set<std::uint64_t> arriving_;
   Event stopping_;
   Event idle_;  // closing, and nothing is on its way

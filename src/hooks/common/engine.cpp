@@ -80,6 +80,7 @@ void Engine::progressed(HookMessage message, StopUpload stop) noexcept {
 Awaitable<void> Engine::close(Deadline deadline) {
   co_await deliveries_.close(deadline);
   co_await parts_.transport->close(deadline);
+  co_await parts_.outbox->close(deadline);
 }
 
 Awaitable<std::size_t> Engine::dead_letters() {

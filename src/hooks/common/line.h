@@ -24,6 +24,7 @@ struct Item {
   std::shared_ptr<const Envelope> envelope;  // none: it is read from the outbox
   unsigned attempts = 0;
   std::optional<Deadline::Point> first_failure;  // in this process
+  unsigned waits = 0;                            // for the turn of others, since it was last tried
   Hooks::StopUpload stop;
 
   bool is_record() const noexcept { return !entry.name.empty(); }

@@ -4,6 +4,7 @@
 #include "hooks/common/transport.h"
 
 #include <tus/async.h>
+#include <tus/deadline.h>
 #include <tus/error.h>
 #include <tus/hooks.h>
 
@@ -32,8 +33,17 @@ struct OutboxEntry {
 // Which line an upload's events belong to.
 std::uint64_t line_of(std::string_view upload_id) noexcept;
 
-// Records of this process and, from left_behind() on, of processes that died. Any executor, concurrently,
-// but one call at a time for one record.
+// Whether a record may be told.
+enum class Turn : std::uint8_t {
+  now,
+  not_yet,     // another process has an older one of the same line
+  lost,        // another process took us for dead and has it now
+  unrecorded,  // the same, and it is there no more: nobody knows whether it was told
+};
+
+// Records of this process and, when left_behind() has returned, of processes that died; until then those count as
+// another's. Any executor, concurrently, but one call at a time for one record; left_behind() and turn_of() on one
+// serial executor.
 class Outbox {
  public:
   virtual ~Outbox() = default;
@@ -51,12 +61,13 @@ class Outbox {
   virtual Awaitable<Result<std::vector<OutboxEntry>>> left_behind(std::size_t most) = 0;
   // Records of this process, the oldest `most` of them, sorted by name.
   virtual Awaitable<Result<std::vector<OutboxEntry>>> waiting(std::size_t most) = 0;
-  // Whether another process has an older record of the same line.
-  virtual Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) = 0;
+  virtual Awaitable<Result<Turn>> turn_of(OutboxEntry entry) = 0;
   // Whether somebody, we or another process, has a later record of the same line that tells of its end.
   virtual Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) = 0;
   // Records that nobody tries any more.
   virtual Awaitable<Result<std::size_t>> buried() = 0;
+  // Once, when nothing runs and nothing is asked any more: what is left is anybody's.
+  virtual Awaitable<void> close(Deadline deadline) = 0;
 };
 
 }  // namespace tus::hooks

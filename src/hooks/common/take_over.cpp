@@ -22,7 +22,6 @@ Awaitable<void> Deliveries::look_around() {
     if (thrown) parts_.logger.log(LogLevel::error, "HookDeliveryThrew", {});
     {
       std::lock_guard lock(mutex_);
-      moving_ = false;
       arriving_.clear();
     }
     if (co_await stopping_.wait(Deadline::after(parts_.clock.now(), options_.look_around)))
@@ -62,13 +61,8 @@ Awaitable<void> Deliveries::take_over() {
 }
 
 Awaitable<Result<std::vector<OutboxEntry>>> Deliveries::left_behind() {
-  {
-    std::lock_guard lock(mutex_);
-    moving_ = true;
-  }
   auto left = co_await parts_.outbox.left_behind(options_.most_in_memory);
   std::lock_guard lock(mutex_);
-  moving_ = false;
   if (left) {
     for (const auto& entry : *left) arriving_.insert(entry.line);
   }
@@ -78,7 +72,7 @@ Awaitable<Result<std::vector<OutboxEntry>>> Deliveries::left_behind() {
 // The answer of the outbox is about other processes: what has left them meanwhile is ours.
 bool Deliveries::may_be_preceded(const OutboxEntry& entry) const {
   std::lock_guard lock(mutex_);
-  return moving_ || arriving_.contains(entry.line) || lines_.at(entry.line).has_older_behind();
+  return arriving_.contains(entry.line) || lines_.at(entry.line).has_older_behind();
 }
 
 // False: its change was not made, and it is gone.

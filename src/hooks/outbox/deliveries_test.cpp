@@ -373,13 +373,14 @@ class StubbornOutbox final : public Outbox {
   Awaitable<Result<std::vector<OutboxEntry>>> waiting(std::size_t most) override {
     return inner_->waiting(most);
   }
-  Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) override {
-    return inner_->is_older_elsewhere(std::move(entry));
+  Awaitable<Result<Turn>> turn_of(OutboxEntry entry) override {
+    return inner_->turn_of(std::move(entry));
   }
   Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) override {
     return inner_->is_ended_later(std::move(entry));
   }
   Awaitable<Result<std::size_t>> buried() override { return inner_->buried(); }
+  Awaitable<void> close(Deadline deadline) override { return inner_->close(deadline); }
 
  private:
   std::unique_ptr<Outbox> inner_;

@@ -1,16 +1,28 @@
 #include "async/run_blocking.h"
 #include "hooks/common/record_name.h"
 #include "hooks/outbox/outboxes.h"
-#include "hooks/outbox/record_text.h"
-#include "hooks/outbox/record_times.h"
+#include "hooks/common/record_text.h"
+#include "hooks/common/record_times.h"
 
 #include <tus/blocking_pool.h>
 
+#include <atomic>
 #include <utility>
 
 namespace tus::hooks {
 
 namespace {
+
+class Moving {
+ public:
+  explicit Moving(std::atomic<bool>& flag) : flag_(flag) { flag_ = true; }
+  ~Moving() { flag_ = false; }
+  Moving(const Moving&) = delete;
+  Moving& operator=(const Moving&) = delete;
+
+ private:
+  std::atomic<bool>& flag_;
+};
 
 class FileOutbox final : public Outbox {
  public:
@@ -56,6 +68,7 @@ class FileOutbox final : public Outbox {
         *pool_, [&](std::span<std::byte>) { return directory_->bury(entry.name); });
   }
   Awaitable<Result<std::vector<OutboxEntry>>> left_behind(std::size_t most) override {
+    const Moving moving(is_moving_);
     co_return co_await run_blocking(
         *pool_, [&](std::span<std::byte>) { return directory_->take_over(most); });
   }
@@ -63,9 +76,12 @@ class FileOutbox final : public Outbox {
     co_return co_await run_blocking(*pool_,
                                     [&](std::span<std::byte>) { return directory_->list(most); });
   }
-  Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry entry) override {
-    co_return co_await run_blocking(
+  Awaitable<Result<Turn>> turn_of(OutboxEntry entry) override {
+    auto older = co_await run_blocking(
         *pool_, [&](std::span<std::byte>) { return directory_->is_older_elsewhere(entry); });
+    if (!older) co_return fail(std::move(older.error()));
+    // What is on its way to us is in nobody's directory, or in ours and nobody has heard of it.
+    co_return *older || is_moving_ ? Turn::not_yet : Turn::now;
   }
   Awaitable<Result<bool>> is_ended_later(OutboxEntry entry) override {
     co_return co_await run_blocking(
@@ -75,6 +91,8 @@ class FileOutbox final : public Outbox {
     co_return co_await run_blocking(
         *pool_, [&](std::span<std::byte>) { return directory_->count_buried(); });
   }
+  // The kernel tells others that we are gone.
+  Awaitable<void> close(Deadline) override { co_return; }
 
  private:
   std::unique_ptr<OutboxDirectory> directory_;
@@ -82,6 +100,7 @@ class FileOutbox final : public Outbox {
   std::shared_ptr<BlockingPool> pool_;
   std::shared_ptr<Clock> clock_;
   RecordTimes times_;
+  std::atomic<bool> is_moving_ = false;
 };
 
 }  // namespace

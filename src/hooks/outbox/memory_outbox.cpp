@@ -1,6 +1,6 @@
 #include "hooks/common/record_name.h"
 #include "hooks/outbox/outboxes.h"
-#include "hooks/outbox/record_times.h"
+#include "hooks/common/record_times.h"
 
 #include <map>
 #include <mutex>
@@ -61,9 +61,10 @@ class MemoryOutbox final : public Outbox {
     }
     co_return entries;
   }
-  Awaitable<Result<bool>> is_older_elsewhere(OutboxEntry) override { co_return false; }
+  Awaitable<Result<Turn>> turn_of(OutboxEntry) override { co_return Turn::now; }
   Awaitable<Result<bool>> is_ended_later(OutboxEntry) override { co_return false; }
   Awaitable<Result<std::size_t>> buried() override { co_return 0; }
+  Awaitable<void> close(Deadline) override { co_return; }
 
  private:
   std::shared_ptr<Clock> clock_;

@@ -1,6 +1,7 @@
 #include "hooks/outbox/outbox_directory.h"
 
 #include "async/random_id.h"
+#include "hooks/common/oldest.h"
 #include "hooks/common/record_name.h"
 
 #include <algorithm>
@@ -30,30 +31,10 @@ std::unexpected<Error> failed(std::string_view what, std::string_view path) {
               std::string(what) + " " + std::string(path) + ": " + std::strerror(code));
 }
 
-// The first `most` of them by name; a heap keeps the others out of memory.
-class Oldest {
- public:
-  explicit Oldest(std::size_t most) : most_(most) {}
-
-  void see(std::string_view name) {
-    auto entry = entry_named(name);
-    if (!entry || (heap_.size() == most_ && (most_ == 0 || name >= heap_.front().name))) return;
-    if (heap_.size() == most_) {
-      std::ranges::pop_heap(heap_, {}, &OutboxEntry::name);
-      heap_.pop_back();
-    }
-    heap_.push_back(*std::move(entry));
-    std::ranges::push_heap(heap_, {}, &OutboxEntry::name);
-  }
-  std::vector<OutboxEntry> take() {
-    std::ranges::sort(heap_, {}, &OutboxEntry::name);
-    return std::move(heap_);
-  }
-
- private:
-  const std::size_t most_;
-  std::vector<OutboxEntry> heap_;
-};
+void see_name(Oldest& oldest, std::string_view name) {
+  if (!oldest.wants(name)) return;
+  if (auto entry = entry_named(name)) oldest.see(*std::move(entry));
+}
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -247,7 +228,7 @@ Result<std::vector<OutboxEntry>> OutboxDirectory::take_over(std::size_t most) {
 void OutboxDirectory::take_records(int place, const Home& home, std::size_t most,
                                    std::vector<OutboxEntry>& taken) {
   Oldest oldest(most);
-  for_each_name(place, [&oldest](std::string_view name) { oldest.see(name); });
+  for_each_name(place, [&oldest](std::string_view name) { see_name(oldest, name); });
   for (auto& entry : oldest.take()) {
     const auto* name = entry.name.c_str();
     if (::renameat(place, name, home.directory.get(), name) != 0) continue;
@@ -258,7 +239,7 @@ void OutboxDirectory::take_records(int place, const Home& home, std::size_t most
 Result<std::vector<OutboxEntry>> OutboxDirectory::list(std::size_t most) {
   Oldest oldest(most);
   const bool read = for_each_name(home()->directory.get(),
-                                  [&oldest](std::string_view name) { oldest.see(name); });
+                                  [&oldest](std::string_view name) { see_name(oldest, name); });
   if (!read) return failed("cannot read", path_);
   return oldest.take();
 }

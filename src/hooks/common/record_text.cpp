@@ -1,4 +1,4 @@
-#include "hooks/outbox/record_text.h"
+#include "hooks/common/record_text.h"
 
 #include "base/json_text.h"
 #include "hooks/common/events.h"
