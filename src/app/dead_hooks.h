@@ -7,7 +7,7 @@
 
 namespace tus::app {
 
-// Where the server of this configuration keeps what is not delivered yet.
+// Where the server of this configuration keeps what is not delivered yet, when it has uploads in files.
 std::string outbox_path(const Config& config);
 
 // Exit codes.

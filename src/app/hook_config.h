@@ -21,6 +21,7 @@ struct HookConfig {
   std::chrono::milliseconds access_cache{5'000};  // 0: off
   std::chrono::milliseconds retry_delay{1'000};   // of notifications
   std::chrono::milliseconds give_up_after{86'400'000};
+  std::chrono::milliseconds lease_time{60'000};  // of a process, in a bucket
 
   std::string directory;          // of programs; empty: none
   unsigned file_concurrency = 0;  // 0: by the number of processors

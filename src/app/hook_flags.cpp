@@ -39,6 +39,16 @@ Complaint set_backoff(Config& config, std::string_view text) {
   return {};
 }
 
+// Much shorter, and a server that is busy for a moment is taken for dead.
+Complaint set_lease_time(Config& config, std::string_view text) {
+  constexpr std::chrono::seconds shortest{3};
+  constexpr std::chrono::hours longest{1};
+  auto complaint = set_duration(config.hooks.lease_time, text);
+  if (!complaint.empty()) return complaint;
+  const auto said = config.hooks.lease_time;
+  return said < shortest || said > longest ? "want 3s to 1h" : Complaint();
+}
+
 Complaint set_url(Config& config, std::string_view text) {
   const bool is_url = text.empty() || text.starts_with("http://") || text.starts_with("https://");
   if (!is_url) return "want a URL that begins with http:// or https://";
@@ -119,6 +129,14 @@ constexpr std::array rows{
          .help = "age at which such an event is given up; -replay-hooks sends it again",
          .set = [](Config& c,
                    std::string_view v) { return set_duration(c.hooks.give_up_after, v); }},
+    Flag{.name = "hooks-lease-time",
+         .group = hooks,
+         .kind = FlagKind::duration,
+         .value = "DURATION",
+         .standard = "1m0s",
+         .help = "with -s3-bucket: a server that does not say for so long that it lives has its "
+                 "events delivered by another one",
+         .set = set_lease_time},
 
     Flag{.name = "hooks-dir",
          .group = file_hooks,

@@ -2,6 +2,7 @@
 
 #include "app/dead_hooks.h"
 #include "base/ascii.h"
+#include "hooks/bucket/bucket_outbox.h"
 #include "hooks/file/file_transport.h"
 #include "hooks/http/http_transport.h"
 #include "hooks/outbox/outboxes.h"
@@ -62,10 +63,26 @@ std::unique_ptr<hooks::Transport> make_transport(const HookConfig& config, const
   return hooks::make_http_transport(std::move(options), executor, server.logger);
 }
 
+bool are_written_down(const hooks::EventSet& events) {
+  return events.has(HookEvent::post_create) || events.has(HookEvent::post_finish) ||
+         events.has(HookEvent::post_terminate);
+}
+
 Result<std::unique_ptr<hooks::Outbox>> make_outbox(const Config& config, const Server& server,
+                                                   const hooks::EventSet& events,
                                                    std::shared_ptr<Clock> clock) {
-  if (config.store == StoreKind::memory) {
+  // A bucket is not even asked for what nobody wants to hear.
+  if (config.store == StoreKind::memory || (server.outbox && !are_written_down(events))) {
     return hooks::make_memory_outbox(std::move(clock), most_in_memory);
+  }
+  if (server.outbox) {
+    hooks::BucketOutboxOptions options;
+    options.lease = config.hooks.lease_time;
+    if (config.s3.store.single_instance) options.users = hooks::OutboxUsers::one;
+    if (config.network_timeout.count() > 0) options.patience = config.network_timeout;
+    options.patience_behind = std::min(options.patience, options.patience_behind);
+    return hooks::make_bucket_outbox(*server.outbox, options, std::move(clock),
+                                     server.loops->executors()[0]);
   }
   const auto safety = config.files.fsync == FsyncPolicy::off ? hooks::OutboxSafety::unsynced
                                                              : hooks::OutboxSafety::synced;
@@ -89,11 +106,15 @@ std::expected<std::shared_ptr<hooks::Engine>, std::string> make_hooks(
       said.directory.empty() ? said.http_timeout : said.file_timeout + longest_wait_for_programs;
   options.delivery.rules.format = format_of(said);
   options.delivery.rules.stop_code = static_cast<int>(said.stop_code);
+  if (server.outbox) {
+    options.delivery.look_around = hooks::beat_of(said.lease_time);
+    options.delivery.longest_wait_for_others = options.delivery.look_around;
+  }
 
   const auto executor = server.loops->executors()[0];
   hooks::EngineParts parts;
   parts.transport = make_transport(said, server, executor);
-  auto outbox = make_outbox(config, server, clock);
+  auto outbox = make_outbox(config, server, options.events, clock);
   if (!outbox) return std::unexpected("hooks: " + outbox.error().detail());
   parts.outbox = std::move(*outbox);
   parts.store = server.store;

@@ -1,5 +1,6 @@
 #include "app/wiring.h"
 
+#include "app/bucket.h"
 #include "app/connection_limit.h"
 #include "app/greeting.h"
 #include "app/hooks.h"
@@ -36,25 +37,18 @@ unsigned loop_count(const Config& config) {
 }
 
 // With one look at the bucket, so that a mistake is seen at the start and not by the first client.
-std::expected<std::shared_ptr<S3Store>, std::string> make_bucket_store(
+std::expected<s3::ConnectedStore, std::string> make_bucket_store(
     const Config& config, const Server& server, std::shared_ptr<Clock> clock,
     std::shared_ptr<S3Metrics> metrics) {
-  auto options = config.s3.store;
-  if (config.network_timeout.count() > 0) options.request_timeout = config.network_timeout;
-  S3StoreParts parts;
-  parts.executor = server.loops->executors()[0];
-  parts.pool = server.pool;
-  parts.clock = clock;
-  parts.logger = server.logger;
-  parts.metrics = std::move(metrics);
-  auto store = make_s3_store(std::move(options), std::move(parts));
-  if (!store) return std::unexpected("-s3-bucket: " + store.error());
-  if (config.s3.skip_check) return *store;
+  auto connected = connect_bucket(config, server, clock, std::move(metrics));
+  if (!connected) return std::unexpected("-s3-bucket: " + connected.error());
+  if (config.s3.skip_check) return connected;
   const auto executor = server.loops->executors()[0];
   const auto deadline = Deadline::after(clock->now(), patience_at_start);
-  auto checked = asio::co_spawn(executor, (*store)->check(deadline), asio::use_future).get();
-  if (checked) return *store;
-  asio::co_spawn(executor, (*store)->close(deadline), asio::use_future).get();
+  auto checked =
+      asio::co_spawn(executor, connected->store->check(deadline), asio::use_future).get();
+  if (checked) return connected;
+  asio::co_spawn(executor, connected->store->close(deadline), asio::use_future).get();
   return std::unexpected("-s3-bucket: " + checked.error());
 }
 
@@ -64,8 +58,10 @@ std::expected<std::shared_ptr<Store>, std::string> make_unlimited_store(
   if (config.store == StoreKind::memory) return make_memory_store();
   if (config.store == StoreKind::s3) {
     auto made = make_bucket_store(config, server, std::move(clock), std::move(metrics));
-    if (made) server.bucket = *made;
-    return made;
+    if (!made) return std::unexpected(std::move(made.error()));
+    server.bucket = made->store;
+    server.outbox = outbox_in(*std::move(made));
+    return server.bucket;
   }
   auto files = config.files;
   files.metrics = std::move(metrics);
@@ -253,7 +249,7 @@ std::expected<Workshop, std::string> make_workshop(const Config& config) {
   careful.s3.store.single_instance = false;
   auto store = make_bucket_store(careful, server, std::make_shared<SystemClock>(), nullptr);
   if (!store) return std::unexpected(std::move(store.error()));
-  shop.store = std::move(*store);
+  shop.store = std::move(store->store);
   auto locker = make_locker(config, server);
   if (!locker) return std::unexpected(std::move(locker.error()));
   shop.locker = std::move(*locker);

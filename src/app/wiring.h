@@ -5,6 +5,7 @@
 #include "app/leveled_logger.h"
 #include "app/listeners.h"
 #include "app/monitoring.h"
+#include "hooks/bucket/objects.h"
 #include "hooks/common/engine.h"
 
 #include <tus/handler.h>
@@ -32,7 +33,8 @@ struct Server {
   std::shared_ptr<BlockingPool> pool;
   std::unique_ptr<EventLoops> loops;
   std::shared_ptr<Store> store;
-  std::shared_ptr<S3Store> bucket;  // what is behind the store, where that is a bucket
+  std::shared_ptr<S3Store> bucket;           // what is behind the store, where that is a bucket
+  std::optional<hooks::BucketPlace> outbox;  // when uploads are in a bucket
   std::unique_ptr<Monitoring> monitoring;
   std::shared_ptr<hooks::Engine> hooks;  // none when nobody wants to be told anything
   std::shared_ptr<Handler> handler;

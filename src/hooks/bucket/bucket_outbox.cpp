@@ -102,7 +102,8 @@ void BucketOutbox::start_beating() {
 
 Awaitable<void> BucketOutbox::keep_beating() {
   const auto beat = beat_of(options_.lease);
-  while (!co_await closing_.wait(Deadline::after(clock_->now(), beat))) {
+  // Waiting takes real time, whatever the clock is.
+  while (!co_await closing_.wait(Deadline::after(std::chrono::steady_clock::now(), beat))) {
     // No longer than until the next one: a run that was not touched has to be asked about.
     co_await own_.renew(Deadline::after(clock_->now(), beat));
   }

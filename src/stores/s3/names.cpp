@@ -58,6 +58,8 @@ ObjectName Names::join_mark(std::string_view id) const {
 
 std::string Names::join_marks() const { return joined(metadata_, ours, "joins/"); }
 
+ObjectName Names::outbox() const { return {bucket_, joined(metadata_, ours, "outbox/")}; }
+
 std::optional<std::string> Names::object_of_info(std::string_view key) const {
   return object_of(key, info_suffix);
 }

@@ -39,6 +39,7 @@ class Names {
   ObjectName staged(std::string_view object) const;
   ObjectName join_mark(std::string_view id) const;
   std::string join_marks() const;  // prefix
+  ObjectName outbox() const;       // prefix, of hooks
 
   // The object part of an id, from the key of a record. Nothing for keys that are something else.
   std::optional<std::string> object_of_info(std::string_view key) const;

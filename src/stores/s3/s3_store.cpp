@@ -2,6 +2,7 @@
 #include "net/http_client.h"
 #include "stores/s3/bucket_store.h"
 #include "stores/s3/client/http_bucket.h"
+#include "stores/s3/connected_store.h"
 #include "stores/s3/connection.h"
 
 #include <tus/s3_store.h>
@@ -31,9 +32,9 @@ s3::StoreOptions store_options(const S3StoreOptions& said) {
   return options;
 }
 
-class ConnectedStore final : public S3Store {
+class OwnStore final : public S3Store {
  public:
-  ConnectedStore(std::unique_ptr<s3::Connection> connection, S3StoreOptions options,
+  OwnStore(std::unique_ptr<s3::Connection> connection, S3StoreOptions options,
                  S3StoreParts parts)
       : connection_(std::move(connection)),
         bucket_(options.bucket),
@@ -96,14 +97,25 @@ class ConnectedStore final : public S3Store {
 
 }  // namespace
 
-std::expected<std::shared_ptr<S3Store>, std::string> make_s3_store(S3StoreOptions options,
-                                                                   S3StoreParts parts) {
+std::expected<s3::ConnectedStore, std::string> s3::connect_store(S3StoreOptions options,
+                                                                 S3StoreParts parts) {
   if (!parts.clock) parts.clock = std::make_shared<SystemClock>();
   if (!parts.logger) parts.logger = std::make_shared<NoLogger>();
   auto connection = s3::Connection::make(options, parts);
   if (!connection) return std::unexpected(std::move(connection.error()));
-  return std::make_shared<ConnectedStore>(*std::move(connection), std::move(options),
-                                          std::move(parts));
+  s3::ConnectedStore connected;
+  connected.bucket = (*connection)->bucket();
+  connected.outbox = s3::Names(store_options(options)).outbox();
+  connected.store =
+      std::make_shared<OwnStore>(*std::move(connection), std::move(options), std::move(parts));
+  return connected;
+}
+
+std::expected<std::shared_ptr<S3Store>, std::string> make_s3_store(S3StoreOptions options,
+                                                                   S3StoreParts parts) {
+  auto connected = s3::connect_store(std::move(options), std::move(parts));
+  if (!connected) return std::unexpected(std::move(connected.error()));
+  return std::move(connected->store);
 }
 
 TUS_NAMESPACE_END
