@@ -1,13 +1,18 @@
 """Hooks of both transports that do what a test says, so that one table of cases serves both."""
 import json
 import pathlib
+import random
 import shlex
 import tempfile
+import threading
+import urllib.parse
 
+from harness import wait_until
 from hook_server import Call, HookServer, Reply
 from wire import TUS
 
 ASKED = ("pre-create", "pre-finish", "pre-terminate", "pre-access")
+POSTS = ("post-create", "post-finish", "post-terminate")  # that are kept until they are taken
 EVENTS = (*ASKED, "post-create", "post-receive", "post-finish", "post-terminate")
 # Quick enough for tests; each transport's own attempts are left to its unit tests.
 FLAGS = ("-hooks-retry-delay=50ms", "-hooks-access-cache=0", "-progress-hooks-interval=50ms", "-hooks-http-retry=1",
@@ -103,3 +108,80 @@ def whole(wire, target, body, fields=()):
     """A POST that brings all bytes of its upload."""
     return wire.ask("POST", target, {**TUS, "Upload-Length": len(body), "Content-Type": "application/offset+octet-stream",
                                      "Content-Length": len(body), **dict(fields)}, body)
+
+
+class Ordered:
+    """For tests whose `hooks` is a HookServer: what was delivered, and in which order."""
+    SECONDS = 60
+
+    def taken(self):
+        """id -> the events that were taken, in order of arrival, with their repetitions."""
+        found = {}
+        for call in self.hooks.of():
+            if call.succeeded():
+                found.setdefault(call.id, []).append(call.event)
+        return found
+
+    def wait_for(self, expected):
+        """`expected`: id -> events."""
+        def all_are_there():
+            taken = self.taken()
+            return all(set(events) <= set(taken.get(upload_id, ())) for upload_id, events in expected.items())
+        try:
+            wait_until(all_are_there, self.SECONDS, "all events")
+        except AssertionError:
+            taken = self.taken()
+            missing = {upload_id: taken.get(upload_id) for upload_id, events in expected.items()
+                       if not set(events) <= set(taken.get(upload_id, ()))}
+            self.fail(f"events of {len(missing)} uploads of {len(expected)} are missing, these came: {missing}")
+
+    def assert_in_order(self):
+        """No event is even sent before the one that precedes it was taken."""
+        histories = {}
+        for call in self.hooks.of():
+            histories.setdefault(call.id, []).append(call)
+        for history in histories.values():
+            stage = 0
+            for call in history:
+                at = POSTS.index(call.event)
+                self.assertGreaterEqual(at, stage, history)
+                if at > stage:
+                    self.assertTrue(any(one.event == POSTS[at - 1] and one.succeeded() and one.time <= call.time
+                                        for one in history), f"{call.event} too early: {history}")
+                stage = at
+            for event in POSTS:
+                self.assertLessEqual(len({call.event_id for call in history if call.event == event}), 1, history)
+
+    def take_turns(self, servers, clients, rounds, seed):
+        """Clients whose requests go now to one server, now to another: id -> the events of each upload."""
+        told, failures, lock = {}, [], threading.Lock()
+
+        def client(number):
+            generator = random.Random(seed + number)
+            try:
+                wires = [server.wire() for server in servers]
+                for _ in range(rounds):
+                    def one():
+                        return generator.choice(wires)
+                    base = servers[0].base_path
+                    path = one().create(base, 3)
+                    expected = list(POSTS[:2])
+                    self.assertEqual(one().patch(path, 0, b"123").offset, 3)
+                    if generator.random() < 0.5:
+                        self.assertEqual(one().ask("DELETE", path, TUS).status, 204)
+                        expected.append(POSTS[2])
+                    with lock:
+                        told[urllib.parse.unquote(path[len(base):])] = expected
+                for wire in wires:
+                    wire.close()
+            except BaseException as failure:  # pylint: disable=broad-except
+                failures.append(failure)
+
+        threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        return told

@@ -1,23 +1,19 @@
 #!/usr/bin/env python3
 """Two servers with hooks on one directory: every event, in the order of its upload, whoever of them lives."""
-import random
 import subprocess
-import threading
 import time
 
 from harness import SEED, EndToEndTest, main, wait_until
-from hook_kit import whole
+from hook_kit import POSTS, Ordered, whole
 from hook_server import HookServer, Reply
 from wire import TUS
 
-POSTS = ("post-create", "post-finish", "post-terminate")
 FLAGS = ("-hooks-http-retry=1", "-hooks-http-timeout=5s", "-hooks-retry-delay=50ms", f"-hooks-enabled-events={','.join(POSTS)}")
 ROUNDS = 60
 CLIENTS = 4
-SECONDS = 60
 
 
-class TwoServers(EndToEndTest):
+class TwoServers(Ordered, EndToEndTest):
     def setUp(self):
         super().setUp()
         self.directory = self.scratch / "data"
@@ -26,77 +22,10 @@ class TwoServers(EndToEndTest):
         self.addCleanup(self.hooks.close)
         self.servers = [self.serve(f"-hooks-http={self.hooks.url}", *FLAGS, directory=self.directory) for _ in range(2)]
 
-    def taken(self):
-        """id -> the events that were taken, in order of arrival, with their repetitions."""
-        found = {}
-        for call in self.hooks.of():
-            if call.succeeded():
-                found.setdefault(call.id, []).append(call.event)
-        return found
-
-    def wait_for(self, expected):
-        """`expected`: id -> events."""
-        def all_are_there():
-            taken = self.taken()
-            return all(set(events) <= set(taken.get(upload_id, ())) for upload_id, events in expected.items())
-        try:
-            wait_until(all_are_there, SECONDS, "all events")
-        except AssertionError:
-            taken = self.taken()
-            missing = {upload_id: taken.get(upload_id) for upload_id, events in expected.items()
-                       if not set(events) <= set(taken.get(upload_id, ()))}
-            self.fail(f"events of {len(missing)} uploads of {len(expected)} are missing, these came: {missing}")
-
-    def assert_in_order(self):
-        """No event is even sent before the one that precedes it was taken."""
-        histories = {}
-        for call in self.hooks.of():
-            histories.setdefault(call.id, []).append(call)
-        for history in histories.values():
-            stage = 0
-            for call in history:
-                at = POSTS.index(call.event)
-                self.assertGreaterEqual(at, stage, history)
-                if at > stage:
-                    self.assertTrue(any(one.event == POSTS[at - 1] and one.succeeded() and one.time <= call.time
-                                        for one in history), f"{call.event} too early: {history}")
-                stage = at
-            for event in POSTS:
-                self.assertLessEqual(len({call.event_id for call in history if call.event == event}), 1, history)
-
     def test_each_step_elsewhere(self):
         """[HOOK-176] An upload whose requests go now to one server, now to the other: its events come in order."""
         self.report(f"random seed {SEED}")
-        told, failures, lock = {}, [], threading.Lock()
-
-        def client(number):
-            generator = random.Random(SEED + number)
-            try:
-                wires = [server.wire() for server in self.servers]
-                for _ in range(ROUNDS):
-                    def one():
-                        return generator.choice(wires)
-                    base = self.servers[0].base_path
-                    path = one().create(base, 3)
-                    expected = list(POSTS[:2])
-                    self.assertEqual(one().patch(path, 0, b"123").offset, 3)
-                    if generator.random() < 0.5:
-                        self.assertEqual(one().ask("DELETE", path, TUS).status, 204)
-                        expected.append(POSTS[2])
-                    with lock:
-                        told[path[len(base):]] = expected
-                for wire in wires:
-                    wire.close()
-            except BaseException as failure:  # pylint: disable=broad-except
-                failures.append(failure)
-
-        clients = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(CLIENTS)]
-        for thread in clients:
-            thread.start()
-        for thread in clients:
-            thread.join()
-        if failures:
-            raise failures[0]
+        told = self.take_turns(self.servers, CLIENTS, ROUNDS, SEED)
         self.assertEqual(len(told), ROUNDS * CLIENTS)
         self.wait_for(told)
         self.assert_in_order()
@@ -148,13 +77,13 @@ class TwoServers(EndToEndTest):
             listed = subprocess.run([*tool, "-dead-hooks"], check=True, timeout=30, capture_output=True, text=True)
             return listed.stdout.splitlines()
 
-        wait_until(lambda: len(dead()) == 4 * count, SECONDS, f"{4 * count} dead letters, not {len(dead())}")
+        wait_until(lambda: len(dead()) == 4 * count, self.SECONDS, f"{4 * count} dead letters, not {len(dead())}")
         self.hooks.forget()
         for event in POSTS:
             self.hooks.answer(event, Reply())
         said = subprocess.run([*tool, "-replay-hooks"], check=True, timeout=30, capture_output=True, text=True).stdout
         self.assertIn(str(4 * count), said)
-        wait_until(lambda: len(self.hooks.of()) >= 4 * count, SECONDS, "the events")
+        wait_until(lambda: len(self.hooks.of()) >= 4 * count, self.SECONDS, "the events")
         self.assertEqual(dead(), [])
         time.sleep(1)  # for what should not come
         calls = self.hooks.of()

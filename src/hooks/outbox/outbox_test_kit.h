@@ -131,8 +131,9 @@ class Post {
   }
   void close(std::chrono::milliseconds patience) {
     if (std::exchange(closed_, true)) return;
-    asio::co_spawn(loops_.executors()[0],
-                   deliveries_->close(Deadline::after(clock->now(), patience)), asio::use_future)
+    const auto deadline = Deadline::after(clock->now(), patience);
+    asio::co_spawn(loops_.executors()[0], deliveries_->close(deadline), asio::use_future).get();
+    asio::co_spawn(loops_.executors()[0], outbox_->close(Deadline::never()), asio::use_future)
         .get();
   }
 

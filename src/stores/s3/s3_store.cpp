@@ -97,19 +97,27 @@ class OwnStore final : public S3Store {
 
 }  // namespace
 
-std::expected<s3::ConnectedStore, std::string> s3::connect_store(S3StoreOptions options,
-                                                                 S3StoreParts parts) {
+TUS_NAMESPACE_END
+
+namespace tus::s3 {
+
+std::expected<ConnectedStore, std::string> connect_store(S3StoreOptions options,
+                                                         S3StoreParts parts) {
   if (!parts.clock) parts.clock = std::make_shared<SystemClock>();
   if (!parts.logger) parts.logger = std::make_shared<NoLogger>();
-  auto connection = s3::Connection::make(options, parts);
+  auto connection = Connection::make(options, parts);
   if (!connection) return std::unexpected(std::move(connection.error()));
-  s3::ConnectedStore connected;
+  ConnectedStore connected;
   connected.bucket = (*connection)->bucket();
-  connected.outbox = s3::Names(store_options(options)).outbox();
+  connected.outbox = Names(store_options(options)).outbox();
   connected.store =
       std::make_shared<OwnStore>(*std::move(connection), std::move(options), std::move(parts));
   return connected;
 }
+
+}  // namespace tus::s3
+
+TUS_NAMESPACE_BEGIN
 
 std::expected<std::shared_ptr<S3Store>, std::string> make_s3_store(S3StoreOptions options,
                                                                    S3StoreParts parts) {
