@@ -58,7 +58,8 @@ class BucketOutbox final : public Outbox {
   }
   // Whether it has to be told before what comes later, and not by us.
   bool is_elsewhere(const OutboxEntry& other) {
-    return owner_in(other.name) != own_id() && !records_.was_handed_out(objects_.keys.record(other));
+    return owner_in(other.name) != own_id() &&
+           !records_.was_handed_out(objects_.keys.record(other));
   }
   Awaitable<Result<bool>> is_older_elsewhere(const OutboxEntry& entry);
   Awaitable<void> keep_beating();
@@ -177,7 +178,8 @@ Awaitable<Status> BucketOutbox::bury(OutboxEntry entry) {
   auto text = co_await objects_.get(objects_.keys.record(entry), objects_.deadline());
   if (!text && text.error() == ErrorCode::upload_not_found) co_return Status();
   if (!text) co_return fail(std::move(text.error()));
-  auto put = co_await objects_.put(objects_.keys.dead(entry), *std::move(text), objects_.deadline());
+  auto put =
+      co_await objects_.put(objects_.keys.dead(entry), *std::move(text), objects_.deadline());
   if (!put) co_return put;
   co_return co_await remove(std::move(entry));
 }
@@ -243,6 +245,7 @@ Awaitable<Result<Turn>> BucketOutbox::turn_of(OutboxEntry entry) {
     if (objects_.keys.record(other) == key) is_there = true;
   });
   if (!listed) co_return fail(std::move(listed.error()));
+  records_.take_back(key);
   co_return is_there ? Turn::lost : Turn::unrecorded;
 }
 

@@ -301,6 +301,23 @@ TEST_F(InBucket, WithoutConditionsItIsAGapAndNotALoss) {  // [HOOK-65]
   EXPECT_EQ(two->turn(entry), Turn::now);
 }
 
+TEST_F(InBucket, WhatComesBackIsHandedOutAgain) {  // [HOOK-66]
+  auto one = start();
+  auto two = start();
+  const auto entry = one->put(post_create, "a");
+  EXPECT_EQ(names(look_until_dead(*two)), Names{entry.name});
+  // As if another one had claimed it in the gap that there is without conditions.
+  const auto key = place().prefix + "runs/" + std::string(owner_in(entry.name));
+  const auto text = bucket->peek(key).value();
+  bucket->put_behind_the_back({"uploads", key}, run_text("fedcba9876543210", "x"));
+  EXPECT_TRUE(two->look().empty());
+  EXPECT_EQ(two->turn(entry), Turn::lost);
+  bucket->put_behind_the_back({"uploads", key}, text);
+  (void)two->look();
+  EXPECT_EQ(names(two->look()), Names{entry.name});
+  EXPECT_EQ(two->turn(entry), Turn::now);
+}
+
 TEST_F(InBucket, TheDeadAreListedAndComeBack) {  // [HOOK-46]
   auto one = start();
   DeadLetters letters(place(), clock, 1min);
@@ -390,7 +407,8 @@ TEST_F(InBucket, WhicheverRequestFailsNothingIsLostOrOutOfOrder) {  // [HOOK-69]
       was_hit = faults().requests() >= n;
       faults().clear_faults();
       // What could not be promised may be told, too: the deliveries ask the store about it.
-      std::erase_if(told, [&](const auto& id) { return std::ranges::find(promised, id) == promised.end(); });
+      std::erase_if(
+          told, [&](const auto& id) { return std::ranges::find(promised, id) == promised.end(); });
       EXPECT_EQ(told, promised);
       (void)two->look();
       EXPECT_EQ(records(), 0u);

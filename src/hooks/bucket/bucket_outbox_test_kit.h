@@ -93,9 +93,8 @@ class InBucket : public ::testing::Test {
   BucketPlace place() const { return {bucket, "uploads", "p/.tusd/outbox/"}; }
   std::unique_ptr<Process> start(BucketOutboxOptions options = {},
                                  std::chrono::nanoseconds skew = {}) {
-    return std::make_unique<Process>(
-        make_bucket_outbox(place(), options, std::make_shared<SkewedClock>(clock, skew),
-                           loops_.executors()[0]));
+    return std::make_unique<Process>(make_bucket_outbox(
+        place(), options, std::make_shared<SkewedClock>(clock, skew), loops_.executors()[0]));
   }
   // Until all that others have had and did not touch since then is anybody's.
   std::vector<OutboxEntry> look_until_dead(Process& process) {
@@ -104,14 +103,14 @@ class InBucket : public ::testing::Test {
     return process.look();
   }
   std::size_t records() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        bucket->keys(), [](const auto& key) { return key.starts_with("p/.tusd/outbox/records/"); }));
+    return static_cast<std::size_t>(std::ranges::count_if(bucket->keys(), [](const auto& key) {
+      return key.starts_with("p/.tusd/outbox/records/");
+    }));
   }
   s3::test::BucketFaults& faults() { return bucket->faults(); }
 
   std::shared_ptr<testing::ManualClock> clock = std::make_shared<testing::ManualClock>();
-  std::shared_ptr<s3::test::MemoryBucket> bucket =
-      std::make_shared<s3::test::MemoryBucket>(*clock);
+  std::shared_ptr<s3::test::MemoryBucket> bucket = std::make_shared<s3::test::MemoryBucket>(*clock);
 
  private:
   EventLoops loops_{1};

@@ -53,7 +53,8 @@ Awaitable<Status> Claims::see_runs() {
       found.emplace(*std::move(run), known->second);
     } else {
       // By now, and not when the list was asked for: it may have been touched meanwhile.
-      found.emplace(*std::move(run), Seen{object.etag, objects_.clock().now(), look_, std::nullopt});
+      found.emplace(*std::move(run),
+                    Seen{object.etag, objects_.clock().now(), look_, std::nullopt});
     }
     return true;
   });
@@ -81,7 +82,8 @@ Awaitable<Status> Claims::ask_for_holders() {
     if (seen.holder || has(run) || seen.look == look_) continue;
     auto there = co_await objects_.get_run(run, objects_.deadline());
     if (!there) co_return fail(std::move(there.error()));
-    if (!*there || !same_etag((*there)->etag, seen.etag)) continue;  // it moves: seen at the next look
+    if (!*there || !same_etag((*there)->etag, seen.etag))
+      continue;  // it moves: seen at the next look
     // What says nothing is as good as a holder that does not live.
     seen.holder = holder_in((*there)->text).value_or(run);
   }

@@ -32,8 +32,8 @@ class Claims {
   using Time = Deadline::Point;
   struct Seen {
     std::string etag;
-    Time since;              // when it was first seen so
-    std::uint64_t look = 0;  // and by which look
+    Time since;                         // when it was first seen so
+    std::uint64_t look = 0;             // and by which look
     std::optional<std::string> holder;  // asked for when it has been so for two looks
   };
   struct Claimed {

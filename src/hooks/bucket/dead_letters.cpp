@@ -31,7 +31,8 @@ Awaitable<Status> DeadLetters::replay(OutboxEntry entry,
   // The mark first: a record without it might be asked whether it has happened, of an upload that is gone by now.
   auto marked = co_await objects_.put(objects_.keys.mark(again), "\n", objects_.deadline());
   if (!marked) co_return marked;
-  auto put = co_await objects_.put(objects_.keys.record(again), *std::move(text), objects_.deadline());
+  auto put =
+      co_await objects_.put(objects_.keys.record(again), *std::move(text), objects_.deadline());
   if (!put) co_return put;
   co_return co_await objects_.remove(objects_.keys.dead(entry), objects_.deadline());
 }

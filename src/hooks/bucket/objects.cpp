@@ -42,14 +42,10 @@ bool same_etag(std::string_view a, std::string_view b) {
 
 Objects::Objects(BucketPlace place, std::shared_ptr<Clock> clock,
                  std::chrono::milliseconds patience)
-    : keys(place.prefix),
-      place_(std::move(place)),
-      clock_(std::move(clock)),
-      patience_(patience) {}
+    : keys(place.prefix), place_(std::move(place)), clock_(std::move(clock)), patience_(patience) {}
 
 Awaitable<s3::Answer<std::string>> Objects::put_object(std::string key, std::string text,
-                                                       s3::Condition condition,
-                                                       Deadline deadline) {
+                                                       s3::Condition condition, Deadline deadline) {
   s3::Payload payload;
   payload.pieces.push_back(std::as_bytes(std::span(text)));
   s3::ObjectHeaders headers;
@@ -92,8 +88,7 @@ Awaitable<Status> Objects::list(std::string prefix,
   }
 }
 
-Awaitable<Result<std::optional<Objects::Run>>> Objects::get_run(std::string id,
-                                                                Deadline deadline) {
+Awaitable<Result<std::optional<Objects::Run>>> Objects::get_run(std::string id, Deadline deadline) {
   auto got = co_await place_.bucket->get_object(name_of(keys.run(id)), largest_run, {}, deadline);
   if (!got && got.error().trouble == s3::Trouble::missing) co_return std::nullopt;
   if (!got) co_return fail(as_error(std::move(got.error())));

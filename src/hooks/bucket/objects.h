@@ -41,8 +41,7 @@ class Objects {
   // Also when it is gone.
   Awaitable<Status> remove(std::string key, Deadline deadline);
   // Each page has a deadline of its own. False from `see`: enough.
-  Awaitable<Status> list(std::string prefix,
-                         std::function<bool(const s3::ListedObject&)> see);
+  Awaitable<Status> list(std::string prefix, std::function<bool(const s3::ListedObject&)> see);
 
   // ---- objects of runs, whose etag says whether they were touched
 

@@ -110,8 +110,8 @@ Awaitable<Status> OwnRun::make(Deadline deadline) {
 Awaitable<Status> OwnRun::touch(State state, Deadline deadline) {
   for (int i = 0; i < most_touches; ++i) {
     state.touched = objects_.clock().now();
-    auto put = co_await objects_.replace_run(state.id, state.etag,
-                                             run_text(state.id, random_id()), deadline);
+    auto put = co_await objects_.replace_run(state.id, state.etag, run_text(state.id, random_id()),
+                                             deadline);
     if (!put) co_return fail(std::move(put.error()));
     if (*put) {
       state.etag = **std::move(put);

@@ -115,6 +115,12 @@ void RecordSet::hand_out(std::string key) {
   handed_out_.insert(std::move(key));
 }
 
+void RecordSet::take_back(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  handed_out_.erase(key);
+  first_.erase(key);
+}
+
 bool RecordSet::was_handed_out(const std::string& key) const {
   std::lock_guard lock(mutex_);
   return handed_out_.contains(key);

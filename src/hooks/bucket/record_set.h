@@ -32,6 +32,8 @@ class RecordSet {
   // Not those that were, and not what has been removed since the look began.
   bool may_hand_out(const std::string& key) const;
   void hand_out(std::string key);
+  // The deliveries have given it up: should it come back to us, it is handed out again.
+  void take_back(const std::string& key);
   bool was_handed_out(const std::string& key) const;
 
   // ---- that have nothing older before them, now and for ever

@@ -42,7 +42,7 @@ struct DeliveryOptions {
   std::chrono::milliseconds look_around{10'000};  // how often others' records are looked for
   // Between two questions whether another process has had its turn; they begin at 200 ms, and double.
   std::chrono::milliseconds longest_wait_for_others{200};
-  std::size_t most_in_memory = 100'000;           // records; the others wait in the outbox alone
+  std::size_t most_in_memory = 100'000;  // records; the others wait in the outbox alone
   // Where nobody wants to hear of terminations, there is no trace of what was and is gone: events are marked as having
   // happened before they are told.
   bool mark_before_telling = false;

@@ -1,8 +1,8 @@
 #include "async/run_blocking.h"
 #include "hooks/common/record_name.h"
-#include "hooks/outbox/outboxes.h"
 #include "hooks/common/record_text.h"
 #include "hooks/common/record_times.h"
+#include "hooks/outbox/outboxes.h"
 
 #include <tus/blocking_pool.h>
 

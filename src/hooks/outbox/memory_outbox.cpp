@@ -1,6 +1,6 @@
 #include "hooks/common/record_name.h"
-#include "hooks/outbox/outboxes.h"
 #include "hooks/common/record_times.h"
+#include "hooks/outbox/outboxes.h"
 
 #include <map>
 #include <mutex>

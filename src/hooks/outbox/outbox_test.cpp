@@ -1,7 +1,7 @@
 #include "hooks/common/record_name.h"
+#include "hooks/common/record_text.h"
 #include "hooks/outbox/outbox_test_kit.h"
 #include "hooks/outbox/outboxes.h"
-#include "hooks/common/record_text.h"
 
 #include <tus/testing/temporary_directory.h>
 

@@ -34,8 +34,7 @@ s3::StoreOptions store_options(const S3StoreOptions& said) {
 
 class OwnStore final : public S3Store {
  public:
-  OwnStore(std::unique_ptr<s3::Connection> connection, S3StoreOptions options,
-                 S3StoreParts parts)
+  OwnStore(std::unique_ptr<s3::Connection> connection, S3StoreOptions options, S3StoreParts parts)
       : connection_(std::move(connection)),
         bucket_(options.bucket),
         inner_(std::make_unique<s3::Context>(connection_->bucket(), store_options(options),
