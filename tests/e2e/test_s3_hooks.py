@@ -121,7 +121,7 @@ class Hooks(Ordered, S3Test):
     def test_replay(self):
         """[HOOK-183] Dead letters are listed and sent again out of the bucket."""
         self.endpoint(500)
-        server = self.serve_hooked(*FLAGS, "-hooks-give-up-after=1ms")
+        server = self.serve_hooked(*QUICK, "-hooks-give-up-after=1ms")
         told = self.uploads(server, 5)
 
         def tool(flag):
