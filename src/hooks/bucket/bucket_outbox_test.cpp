@@ -224,6 +224,21 @@ TEST_F(InBucket, WhoCannotReachTheBucketTellsNothing) {  // [HOOK-66]
   EXPECT_EQ(one->turn(entry), Turn::now) << "and it was nobody else's meanwhile";
 }
 
+TEST_F(InBucket, AnAnswerThatWasLostKeepsNobody) {  // [HOOK-69]
+  auto one = start();
+  faults().fail_nth(Operation::put_object, 1, Fault::done_twice);
+  const auto made = one->try_put(post_create, "a");
+  ASSERT_TRUE(made) << "a run that the first attempt has made";
+  clock->advance(lease);
+  faults().fail_nth(Operation::put_object, 1, Fault::done_twice);
+  EXPECT_EQ(one->turn(*made), Turn::now);
+  auto two = start();
+  (void)two->look();
+  clock->advance(lease);
+  faults().fail_nth(Operation::put_object, 2, Fault::done_twice);
+  EXPECT_EQ(names(two->look()), Names{made->name}) << "a claim, behind the making of its own run";
+}
+
 TEST_F(InBucket, TheOrderHoldsWhateverTheClocksSay) {  // [HOOK-67]
   auto fast = start({}, 1h);
   auto slow = start({}, -1h);
