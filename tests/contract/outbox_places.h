@@ -11,6 +11,7 @@
 #include <tus/testing/coro_test.h>
 #include <tus/testing/temporary_directory.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>

@@ -135,11 +135,12 @@ class Ordered:
                        if not set(events) <= set(taken.get(upload_id, ()))}
             self.fail(f"events of {len(missing)} uploads of {len(expected)} are missing, these came: {missing}")
 
-    def assert_in_order(self):
-        """No event is even sent before the one that precedes it was taken."""
+    def assert_in_order(self, ids=None):
+        """No event is even sent before the one that precedes it was taken. Of these uploads, or of all."""
         histories = {}
         for call in self.hooks.of():
-            histories.setdefault(call.id, []).append(call)
+            if ids is None or call.id in ids:
+                histories.setdefault(call.id, []).append(call)
         for history in histories.values():
             stage = 0
             for call in history:

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Events of uploads in a bucket wait in the bucket: whichever server lives delivers them, in order, from wherever it runs."""
+import os
+import random
 import subprocess
+import threading
 import time
 import urllib.parse
 
 from harness import SEED, clean_environment, main, wait_until
 from hook_kit import POSTS, Ordered, whole
 from hook_server import HookServer, Reply
-from s3_kit import S3Test
+from s3_kit import BROKEN, S3Test
 from s3_services import ceph
 from wire import TUS
 
@@ -15,6 +18,7 @@ LEASE = 4
 FLAGS = ("-hooks-http-retry=1", "-hooks-http-timeout=5s", "-hooks-retry-delay=50ms", f"-hooks-enabled-events={','.join(POSTS)}")
 QUICK = (*FLAGS, f"-hooks-lease-time={LEASE}s")
 OUTBOX = ".tusd/outbox/"
+KILLS = 100 if os.environ.get("TUS_SOAK") == "1" else 5
 
 
 class Hooks(Ordered, S3Test):
@@ -117,6 +121,42 @@ class Hooks(Ordered, S3Test):
         for server in servers:
             server.stop()
         self.assertEqual(self.bucket.keys(OUTBOX), [])
+
+    def test_killed_at_random(self):
+        """[HOOK-184] Servers that are killed at any moment and come back elsewhere: every event of what was acknowledged."""
+        self.report(f"random seed {SEED}")
+        self.hooks.failure_rate = 0.2
+        generator = random.Random(SEED)
+        servers = [self.serve_hooked(*QUICK) for _ in range(2)]
+        told, over = {}, threading.Event()
+
+        def client(number):
+            while not over.is_set():
+                server = servers[number % 2]
+                try:
+                    with server.wire() as wire:
+                        answer = whole(wire, server.base_path, b"12345")
+                except BROKEN:
+                    over.wait(0.05)
+                    continue
+                if answer.status == 201:
+                    told[urllib.parse.unquote(answer.path[len(server.base_path):])] = list(POSTS[:2])
+
+        clients = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(4)]
+        for thread in clients:
+            thread.start()
+        for victim in range(KILLS):
+            time.sleep(generator.uniform(0.2, 1.5))
+            servers[victim % 2].kill()
+            servers[victim % 2] = self.serve_hooked(*QUICK)
+        over.set()
+        for thread in clients:
+            thread.join()
+        self.wait_for(told)
+        self.assert_in_order(told)
+        self.assert_nothing_waits()
+        calls = [call for call in self.hooks.of() if call.id in told and call.succeeded()]
+        self.report(f"{len(told)} uploads, {KILLS} kills, {len(calls) - 2 * len(told)} events came twice")
 
     def test_replay(self):
         """[HOOK-183] Dead letters are listed and sent again out of the bucket."""
