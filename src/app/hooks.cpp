@@ -81,7 +81,7 @@ Result<std::unique_ptr<hooks::Outbox>> make_outbox(const Config& config, const S
     if (config.s3.store.single_instance) options.users = hooks::OutboxUsers::one;
     if (config.network_timeout.count() > 0) options.patience = config.network_timeout;
     options.patience_behind = std::min(options.patience, options.patience_behind);
-    return hooks::make_bucket_outbox(*server.outbox, options, std::move(clock),
+    return hooks::make_bucket_outbox(*server.outbox, options, std::move(clock), server.logger,
                                      server.loops->executors()[0]);
   }
   const auto safety = config.files.fsync == FsyncPolicy::off ? hooks::OutboxSafety::unsynced

@@ -73,7 +73,8 @@ class PlaceInBucket final : public OutboxPlace {
   explicit PlaceInBucket(s3::test::Quirks quirks = {}) { bucket_->set_quirks(quirks); }
 
   std::unique_ptr<Outbox> open(std::shared_ptr<Clock> clock) override {
-    return make_bucket_outbox(place(), {}, std::move(clock), loops_.executors()[0]);
+    return make_bucket_outbox(place(), {}, std::move(clock), std::make_shared<NoLogger>(),
+                              loops_.executors()[0]);
   }
   std::size_t records() override {
     std::set<std::string> found;

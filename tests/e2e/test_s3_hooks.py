@@ -71,6 +71,7 @@ class Hooks(Ordered, S3Test):
         self.report(f"{time.monotonic() - begin:.1f} s after the kill all events were there, with a lease of {LEASE} s")
         self.assert_in_order()
         self.assert_nothing_waits()
+        self.assert_logged(survivor, "HookRunTaken")
         for server in (victim, survivor):
             self.assertEqual(list(server.directory.iterdir()), [], "nothing is on a disk")
 

@@ -22,12 +22,13 @@ namespace {
 class BucketOutbox final : public Outbox {
  public:
   BucketOutbox(BucketPlace place, BucketOutboxOptions options, std::shared_ptr<Clock> clock,
-               asio::any_io_executor executor)
+               std::shared_ptr<Logger> logger, asio::any_io_executor executor)
       : options_(options),
         clock_(clock),
+        logger_(std::move(logger)),
         objects_(std::move(place), std::move(clock), options.patience_behind),
-        own_(objects_, options.lease),
-        claims_(objects_, own_, options.lease),
+        own_(objects_, options.lease, *logger_),
+        claims_(objects_, own_, options.lease, *logger_),
         records_(objects_, options.lease),
         executor_(std::move(executor)),
         // It lives on in its run, or by what calls it.
@@ -67,6 +68,7 @@ class BucketOutbox final : public Outbox {
 
   const BucketOutboxOptions options_;
   const std::shared_ptr<Clock> clock_;
+  const std::shared_ptr<Logger> logger_;
   Objects objects_;
   OwnRun own_;
   Claims claims_;
@@ -290,9 +292,10 @@ Awaitable<Result<std::size_t>> BucketOutbox::buried() {
 
 std::unique_ptr<Outbox> make_bucket_outbox(BucketPlace place, BucketOutboxOptions options,
                                            std::shared_ptr<Clock> clock,
+                                           std::shared_ptr<Logger> logger,
                                            asio::any_io_executor executor) {
   return std::make_unique<BucketOutbox>(std::move(place), options, std::move(clock),
-                                        std::move(executor));
+                                        std::move(logger), std::move(executor));
 }
 
 }  // namespace tus::hooks

@@ -5,6 +5,7 @@
 #include "hooks/common/outbox.h"
 
 #include <tus/clock.h>
+#include <tus/logger.h>
 
 #include <chrono>
 #include <memory>
@@ -34,6 +35,7 @@ inline std::chrono::milliseconds beat_of(std::chrono::milliseconds lease) { retu
 // `executor`. close() must have returned before it is destroyed.
 std::unique_ptr<Outbox> make_bucket_outbox(BucketPlace place, BucketOutboxOptions options,
                                            std::shared_ptr<Clock> clock,
+                                           std::shared_ptr<Logger> logger,
                                            asio::any_io_executor executor);
 
 }  // namespace tus::hooks

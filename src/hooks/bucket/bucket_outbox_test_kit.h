@@ -93,8 +93,9 @@ class InBucket : public ::testing::Test {
   BucketPlace place() const { return {bucket, "uploads", "p/.tusd/outbox/"}; }
   std::unique_ptr<Process> start(BucketOutboxOptions options = {},
                                  std::chrono::nanoseconds skew = {}) {
-    return std::make_unique<Process>(make_bucket_outbox(
-        place(), options, std::make_shared<SkewedClock>(clock, skew), loops_.executors()[0]));
+    return std::make_unique<Process>(
+        make_bucket_outbox(place(), options, std::make_shared<SkewedClock>(clock, skew),
+                           std::make_shared<NoLogger>(), loops_.executors()[0]));
   }
   // Until all that others have had and did not touch since then is anybody's.
   std::vector<OutboxEntry> look_until_dead(Process& process) {

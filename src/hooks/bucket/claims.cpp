@@ -125,6 +125,7 @@ Awaitable<Status> Claims::claim(std::string run, std::optional<std::string> etag
 }
 
 void Claims::take(const std::string& run, std::string etag) {
+  logger_.log(LogLevel::info, "HookRunTaken", {{"run", run}});
   const auto losses = own_.losses();
   std::lock_guard lock(mutex_);
   if (losses != losses_) claimed_.clear();

@@ -20,8 +20,8 @@ using Owners = std::set<std::string, std::less<>>;
 // ours then, under the names that they have. look() one at a time.
 class Claims {
  public:
-  Claims(Objects& objects, OwnRun& own, std::chrono::milliseconds lease)
-      : objects_(objects), own_(own), lease_(lease) {}
+  Claims(Objects& objects, OwnRun& own, std::chrono::milliseconds lease, Logger& logger)
+      : objects_(objects), own_(own), lease_(lease), logger_(logger) {}
 
   // Looks at all runs, and claims what nobody has. `owners`: of the records that were there a moment ago.
   Awaitable<Status> look(Owners owners);
@@ -53,6 +53,7 @@ class Claims {
   Objects& objects_;
   OwnRun& own_;
   const std::chrono::milliseconds lease_;
+  Logger& logger_;
   std::uint64_t look_ = 0;
   std::map<std::string, Seen, std::less<>> seen_;  // but for our own
   Time looked_ = Time::min();

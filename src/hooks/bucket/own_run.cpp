@@ -53,7 +53,9 @@ bool OwnRun::is_fresh(const State& state) const {
   return objects_.clock().now() < state.touched + lease_ * 2 / 3;
 }
 
-void OwnRun::lose() {
+void OwnRun::lose(const std::string& id) {
+  // This process stood still, or could not reach the bucket: an operator may want to know why events come twice.
+  logger_.log(LogLevel::warn, "HookRunLost", {{"run", id}});
   std::lock_guard lock(mutex_);
   state_.reset();
   ++losses_;
@@ -122,7 +124,7 @@ Awaitable<Status> OwnRun::touch(State state, Deadline deadline) {
     auto there = co_await objects_.get_run(state.id, deadline);
     if (!there) co_return fail(std::move(there.error()));
     if (!*there || holder_in((*there)->text) != state.id) {
-      lose();
+      lose(state.id);
       co_return Status();
     }
     state.etag = (*there)->etag;

@@ -4,6 +4,8 @@
 #include "async/event.h"
 #include "hooks/bucket/objects.h"
 
+#include <tus/logger.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -19,7 +21,8 @@ class OwnRun {
  public:
   using Time = Deadline::Point;
 
-  OwnRun(Objects& objects, std::chrono::milliseconds lease) : objects_(objects), lease_(lease) {}
+  OwnRun(Objects& objects, std::chrono::milliseconds lease, Logger& logger)
+      : objects_(objects), lease_(lease), logger_(logger) {}
 
   // The run under which this process may put and tell records: it is made when there is none, touched when it is old, and
   // replaced by another one when somebody has taken it.
@@ -47,10 +50,11 @@ class OwnRun {
   Awaitable<Status> touch(State state, Deadline deadline);
   std::optional<State> state() const;
   bool is_fresh(const State& state) const;
-  void lose();
+  void lose(const std::string& id);
 
   Objects& objects_;
   const std::chrono::milliseconds lease_;
+  Logger& logger_;
   mutable std::mutex mutex_;
   std::optional<State> state_;
   std::uint64_t losses_ = 0;
