@@ -2,6 +2,7 @@
 """Events of uploads in a bucket wait in the bucket: whichever server lives delivers them, in order, from wherever it runs."""
 import os
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -74,6 +75,25 @@ class Hooks(Ordered, S3Test):
         self.assert_logged(survivor, "HookRunTaken")
         for server in (victim, survivor):
             self.assertEqual(list(server.directory.iterdir()), [], "nothing is on a disk")
+
+    def test_one_that_stood_still(self):
+        """[HOOK-66] A server that stops for longer than its lease, and goes on, leaves to the other what that has taken."""
+        self.endpoint(500)
+        sleeper, other = (self.serve_hooked(*QUICK) for _ in range(2))
+        told = self.uploads(sleeper, 5)
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        try:
+            self.assert_logged(other, "HookRunTaken")
+        finally:
+            os.kill(sleeper.pid, signal.SIGCONT)
+        self.assert_logged(sleeper, "HookRunLost")
+        self.endpoint(200)
+        more = self.uploads(sleeper, 5)
+        self.wait_for(told | more)
+        self.assert_nothing_waits()
+        self.assert_in_order()
+        taken = self.taken()
+        self.assertTrue(all(taken[upload_id] == list(POSTS[:2]) for upload_id in told | more), f"twice: {taken}")
 
     def test_the_next_one_delivers(self):
         """[HOOK-181] A server that is killed has its events delivered by the next one, and one that is stopped at once."""
