@@ -107,8 +107,9 @@ std::expected<std::shared_ptr<hooks::Engine>, std::string> make_hooks(
   options.delivery.rules.format = format_of(said);
   options.delivery.rules.stop_code = static_cast<int>(said.stop_code);
   if (server.outbox) {
-    options.delivery.look_around = hooks::beat_of(said.lease_time);
-    options.delivery.longest_wait_for_others = options.delivery.look_around;
+    auto& look_around = options.delivery.look_around;
+    look_around = std::min(look_around, hooks::beat_of(said.lease_time));
+    options.delivery.longest_wait_for_others = look_around;
   }
 
   const auto executor = server.loops->executors()[0];

@@ -107,8 +107,8 @@ Awaitable<void> BucketOutbox::keep_beating() {
   const auto beat = beat_of(options_.lease);
   // Waiting takes real time, whatever the clock is.
   while (!co_await closing_.wait(Deadline::after(std::chrono::steady_clock::now(), beat))) {
-    // No longer than until the next one: a run that was not touched has to be asked about.
-    co_await own_.renew(Deadline::after(clock_->now(), beat));
+    // No longer than until the next one, nor than a stop may take.
+    co_await own_.renew(Deadline::after(clock_->now(), beat).sooner(objects_.deadline()));
   }
 }
 
