@@ -12,12 +12,15 @@ namespace {
 
 // Few system calls, and few areas of memory in the kernel's list, which is limited.
 constexpr std::size_t chunks_in_slab = 64;
+// AddressSanitizer keeps a mark for so many bytes: owners must not share one.
+constexpr std::size_t unit = 16;
 
 }  // namespace
 
 class ChunkPool::Shelf {
  public:
-  Shelf(std::size_t chunk, std::size_t kept) : chunk_(chunk), most_warm_(kept / chunk) {}
+  Shelf(std::size_t chunk, std::size_t kept)
+      : chunk_(chunk), step_((chunk + unit - 1) / unit * unit), most_warm_(kept / chunk) {}
   ~Shelf() {
     for (auto* slab : slabs_) {
       ASAN_UNPOISON_MEMORY_REGION(slab, slab_size());
@@ -41,7 +44,7 @@ class ChunkPool::Shelf {
   }
 
   void put_back(std::byte* chunk) noexcept {
-    ASAN_POISON_MEMORY_REGION(chunk, chunk_);
+    ASAN_POISON_MEMORY_REGION(chunk, step_);
     std::lock_guard lock(mutex_);
     --in_use_;
     if (warm_.size() < most_warm_) return warm_.push_back(chunk);
@@ -58,7 +61,7 @@ class ChunkPool::Shelf {
   }
 
  private:
-  std::size_t slab_size() const noexcept { return chunk_ * chunks_in_slab; }
+  std::size_t slab_size() const noexcept { return step_ * chunks_in_slab; }
 
   void add_slab() {
     // put_back() must not fail.
@@ -71,11 +74,12 @@ class ChunkPool::Shelf {
     if (slab == MAP_FAILED) throw std::bad_alloc();
     auto* first = static_cast<std::byte*>(slab);
     slabs_.push_back(first);
-    for (std::size_t i = chunks_in_slab; i-- > 0;) cold_.push_back(first + i * chunk_);
+    for (std::size_t i = chunks_in_slab; i-- > 0;) cold_.push_back(first + i * step_);
     ASAN_POISON_MEMORY_REGION(first, slab_size());
   }
 
   const std::size_t chunk_;
+  const std::size_t step_;  // from one to the next
   const std::size_t most_warm_;
   mutable std::mutex mutex_;
   std::size_t in_use_ = 0;

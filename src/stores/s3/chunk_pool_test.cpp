@@ -76,6 +76,25 @@ TEST(ChunkPool, owners_never_share_bytes) {
   EXPECT_EQ(pool.figures().in_use, 0U);
 }
 
+// [S3-39] Also of sizes that only tests have.
+TEST(ChunkPool, small_ones_do_not_touch) {
+  ChunkPool pool(3, 64);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&pool, t] {
+      for (int round = 0; round < 20'000; ++round) {
+        const auto one = pool.take();
+        const auto two = pool.take();
+        std::memset(one.get(), t, 3);
+        std::memset(two.get(), t + 4, 3);
+        ASSERT_EQ(std::to_integer<int>(one[2]), t);
+        ASSERT_EQ(std::to_integer<int>(two[2]), t + 4);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
 // [S3-39]
 TEST(ChunkPool, the_kernel_gets_back_what_is_more_than_to_be_kept) {
   ChunkPool pool(chunk_size, 10 * chunk_size);
