@@ -11,6 +11,8 @@ namespace tus::app {
 
 namespace {
 
+constexpr int attempts_for_any_port = 20;
+
 std::string name_of(const std::string& host, std::uint16_t port) {
   const bool ipv6 = host.contains(':') && !host.starts_with('[');
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
@@ -49,13 +51,11 @@ std::expected<Listeners, std::string> Listeners::open(const Config& config, Inhe
   } else if (!config.unix_sock.empty()) {
     error = listeners.open_unix(config, old);
   } else {
-    auto port = config.port;
-    for (const auto& host : hosts_of(config)) {
-      error = listeners.open_tcp(host, port, old);
-      if (error) break;
-      // "Any port" is one port for all addresses.
-      port = server::port_of(listeners.all_.back().socket.fd());
-    }
+    // A port that the first address has may be somebody else's on the next one.
+    int attempts = config.port == 0 && old.empty() ? attempts_for_any_port : 1;
+    do {
+      error = listeners.open_addresses(config, old);
+    } while (error && --attempts > 0);
   }
   for (const int fd : old) ::close(fd);
   old.clear();
@@ -87,6 +87,17 @@ std::optional<std::string> Listeners::open_unix(const Config& config, std::vecto
   if (!socket) return socket.error().detail();
   all_.emplace_back(*std::move(socket));
   all_.back().name = path;
+  return std::nullopt;
+}
+
+std::optional<std::string> Listeners::open_addresses(const Config& config, std::vector<int>& old) {
+  all_.clear();
+  auto port = config.port;
+  for (const auto& host : hosts_of(config)) {
+    if (auto error = open_tcp(host, port, old)) return error;
+    // "Any port" is one port for all addresses.
+    port = server::port_of(all_.back().socket.fd());
+  }
   return std::nullopt;
 }
 

@@ -42,6 +42,7 @@ class Listeners {
   Listeners() = default;
   std::optional<std::string> adopt(std::vector<int>& descriptors);
   std::optional<std::string> open_unix(const Config& config, std::vector<int>& old);
+  std::optional<std::string> open_addresses(const Config& config, std::vector<int>& old);
   std::optional<std::string> open_tcp(const std::string& host, std::uint16_t port,
                                       std::vector<int>& old);
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <vector>
 
 namespace tus::app {
 namespace {
@@ -34,6 +35,21 @@ TEST(Listeners, OnePortForAllAddresses) {  // [SOCK-1]
   EXPECT_EQ(open->all()[0].name, "127.0.0.1:" + port);
   EXPECT_EQ(open->all()[1].name, "127.0.0.2:" + port);
   EXPECT_FALSE(open->of_manager());
+}
+
+TEST(Listeners, AnyPortIsOneThatIsFreeOnAllAddresses) {  // [SOCK-1]
+  // So many that without a second attempt some of the starts below would meet one.
+  std::vector<server::ListeningSocket> others;
+  for (int i = 0; i < 700; ++i) {
+    auto other = server::listen_on_tcp("127.0.0.2", 0);
+    ASSERT_TRUE(other) << other.error().detail();
+    others.push_back(*std::move(other));
+  }
+  for (int i = 0; i < 300; ++i) {
+    Inherited nothing;
+    const auto open = Listeners::open(on("127.0.0.1,127.0.0.2"), nothing);
+    ASSERT_TRUE(open) << i << ": " << open.error();
+  }
 }
 
 TEST(Listeners, AreNamedAsTheOperatorWroteThem) {  // [SOCK-1]
