@@ -4,6 +4,7 @@
 #include "stores/s3/budget.h"
 #include "stores/s3/chunk_pool.h"
 #include "stores/s3/look.h"
+#include "stores/s3/names_in_making.h"
 #include "stores/s3/options.h"
 #include "stores/s3/over_records.h"
 #include "stores/s3/warm_uploads.h"
@@ -66,6 +67,7 @@ struct Context {
   std::atomic<std::uint64_t> sending = 0;  // bytes; see Sending
   WarmUploads warm;
   OverRecords over;
+  NamesInMaking making;
   // Some S3s do not know If-Match for what is written; found out by the first answer.
   std::atomic<bool> knows_conditions = true;
 

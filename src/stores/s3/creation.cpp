@@ -180,6 +180,8 @@ Awaitable<Status> Creation::put_record(State& state) {
   if (state.file.info.join_pending) {
     if (auto marked = co_await mark_join(state); !marked) co_return marked;
   }
+  const NamesInMaking::Hold making(context_.making, state.object);
+  if (!making.is_ours()) co_return fail(ErrorCode::upload_exists);
   const auto name = context_.names.info(state.object);
   state.file.bucket.claim = context_.new_claim();
   const auto text = stores::write_info(state.file);
