@@ -26,6 +26,25 @@ def refuse(event, **response):
     return {member: True, **({"HTTPResponse": response} if response else {})}
 
 
+def in_threads(work, count):
+    """Runs work(number) in so many threads, and raises what one of them raised."""
+    failures = []
+
+    def guarded(number):
+        try:
+            work(number)
+        except BaseException as failure:  # pylint: disable=broad-except
+            failures.append(failure)
+
+    threads = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
 class HttpHooks:
     kind = "http"
     failures = {
@@ -157,34 +176,25 @@ class Ordered:
 
     def take_turns(self, servers, clients, rounds, seed):
         """Clients whose requests go now to one server, now to another: id -> the events of each upload."""
-        told, failures, lock = {}, [], threading.Lock()
+        told, lock = {}, threading.Lock()
 
         def client(number):
             generator = random.Random(seed + number)
-            try:
-                wires = [server.wire() for server in servers]
-                for _ in range(rounds):
-                    def one():
-                        return generator.choice(wires)
-                    base = servers[0].base_path
-                    path = one().create(base, 3)
-                    expected = list(POSTS[:2])
-                    self.assertEqual(one().patch(path, 0, b"123").offset, 3)
-                    if generator.random() < 0.5:
-                        self.assertEqual(one().ask("DELETE", path, TUS).status, 204)
-                        expected.append(POSTS[2])
-                    with lock:
-                        told[urllib.parse.unquote(path[len(base):])] = expected
-                for wire in wires:
-                    wire.close()
-            except BaseException as failure:  # pylint: disable=broad-except
-                failures.append(failure)
+            wires = [server.wire() for server in servers]
+            for _ in range(rounds):
+                def one():
+                    return generator.choice(wires)
+                base = servers[0].base_path
+                path = one().create(base, 3)
+                expected = list(POSTS[:2])
+                self.assertEqual(one().patch(path, 0, b"123").offset, 3)
+                if generator.random() < 0.5:
+                    self.assertEqual(one().ask("DELETE", path, TUS).status, 204)
+                    expected.append(POSTS[2])
+                with lock:
+                    told[urllib.parse.unquote(path[len(base):])] = expected
+            for wire in wires:
+                wire.close()
 
-        threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
+        in_threads(client, clients)
         return told

@@ -7,6 +7,8 @@ import time
 import urllib.parse
 
 from harness import BINARY, EndToEndTest, Server, clean_environment, is_sanitized, wait_until
+from s3_fault_proxy import S3FaultProxy
+from s3_services import ceph
 from wire import TUS, Closed, Wire
 
 MIB = 1 << 20
@@ -113,6 +115,20 @@ class S3Test(EndToEndTest):
     def assert_logged(self, server, *texts):
         """The log is for the operator: the request to S3 by its name, and what S3 said."""
         wait_until(lambda: all(text in server.errors() for text in texts), 20, f"{texts} in the log")
+
+
+class ProxiedS3Test(S3Test):
+    """With a bucket of Ceph's, and between it and the server a proxy that does what it is told."""
+
+    def setUp(self):
+        super().setUp()
+        self.s3 = ceph()
+        self.bucket = self.s3.make_bucket()
+        self.proxy = S3FaultProxy(self.s3.url)
+        self.addCleanup(self.proxy.close)
+
+    def serve_here(self, *flags):
+        return self.serve_s3(self.s3, self.bucket, *flags, url=self.proxy.url)
 
 
 def metadata(**pairs):

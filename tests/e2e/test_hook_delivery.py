@@ -6,7 +6,7 @@ import threading
 import time
 
 from harness import SEED, EndToEndTest, is_sanitized, main, percentile, wait_until
-from hook_kit import whole
+from hook_kit import in_threads, whole
 from hook_server import HookServer, Reply
 from wire import TUS, Closed
 
@@ -17,25 +17,6 @@ KILLS = 100 if SOAK else 10
 POSTS = ("post-create", "post-finish", "post-terminate")
 FLAGS = ("-hooks-http-retry=1", "-hooks-http-timeout=5s", "-hooks-retry-delay=50ms")
 BROKEN = (Closed, OSError)
-
-
-def in_threads(work, count):
-    """Runs work(number) in so many threads, and raises what one of them raised."""
-    failures = []
-
-    def guarded(number):
-        try:
-            work(number)
-        except BaseException as failure:  # pylint: disable=broad-except
-            failures.append(failure)
-
-    threads = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def histories(calls):

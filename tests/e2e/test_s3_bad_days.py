@@ -10,7 +10,7 @@ import time
 from harness import is_sanitized, main, wait_until
 from payload import Payload
 from s3_fault_proxy import S3FaultProxy
-from s3_kit import IMPATIENT, MIB, PART, S3Test, Stubborn
+from s3_kit import IMPATIENT, MIB, PART, ProxiedS3Test, S3Test, Stubborn
 from s3_services import ceph
 from wire import TUS, patch_fields
 
@@ -20,17 +20,7 @@ SECRETS = ("Signature=", "AWS4-HMAC", "Credential=", "x-amz-security-token")
 CALL = re.compile(r"event=S3Call(?:Failed)? (.*)$", re.M)
 
 
-class BadDays(S3Test):
-    def setUp(self):
-        super().setUp()
-        self.s3 = ceph()
-        self.bucket = self.s3.make_bucket()
-        self.proxy = S3FaultProxy(self.s3.url)
-        self.addCleanup(self.proxy.close)
-
-    def serve_here(self, *flags):
-        return self.serve_s3(self.s3, self.bucket, *flags, url=self.proxy.url)
-
+class BadDays(ProxiedS3Test):
     def calls_in(self, server):
         """[{field: value}] of the calls in the log."""
         return [dict(pair.partition("=")[::2] for pair in line.split()) for line in CALL.findall(server.errors())]

@@ -12,9 +12,7 @@ import time
 
 from harness import SEED, main, wait_until
 from payload import Payload
-from s3_fault_proxy import S3FaultProxy
-from s3_kit import ANSWER_SECONDS, BROKEN, IMPATIENT, MIB, PART, S3Test, Stubborn, key_of
-from s3_services import ceph
+from s3_kit import ANSWER_SECONDS, BROKEN, IMPATIENT, MIB, PART, ProxiedS3Test, Stubborn, key_of
 from wire import Wire, patch_fields
 
 SOAK = os.environ.get("TUS_SOAK") == "1"
@@ -26,17 +24,13 @@ QUICK_WAYS = ("500", "503", "html", "empty", "reset-before", "reset-half", "rese
 SLOW_WAYS = ("hang-before", "hang-after")
 
 
-class FaultTest(S3Test):
+class FaultTest(ProxiedS3Test):
     def setUp(self):
         super().setUp()
-        self.s3 = ceph()
-        self.bucket = self.s3.make_bucket()
-        self.proxy = S3FaultProxy(self.s3.url)
-        self.addCleanup(self.proxy.close)
         self.payload = Payload(self.scratch, SIZE)
 
     def serve_here(self, *flags):
-        return self.serve_s3(self.s3, self.bucket, *IMPATIENT, *flags, url=self.proxy.url)
+        return super().serve_here(*IMPATIENT, *flags)
 
     def mend_later(self, rule, seconds):
         """A while after it came to that for the first time."""

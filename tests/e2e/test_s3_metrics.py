@@ -8,9 +8,7 @@ import threading
 from harness import main, wait_until
 from payload import Payload
 from prometheus import scrape
-from s3_fault_proxy import S3FaultProxy
-from s3_kit import MIB, PART, S3Test, Stubborn, key_of
-from s3_services import ceph
+from s3_kit import MIB, PART, ProxiedS3Test, Stubborn, key_of
 from test_metrics import INHERITED
 from wire import TUS, Wire, patch_fields
 
@@ -38,17 +36,7 @@ def label_of(request):
     return NAMES.get(request.operation, PROBE)
 
 
-class S3Metrics(S3Test):
-    def setUp(self):
-        super().setUp()
-        self.s3 = ceph()
-        self.bucket = self.s3.make_bucket()
-        self.proxy = S3FaultProxy(self.s3.url)
-        self.addCleanup(self.proxy.close)
-
-    def serve_here(self, *flags):
-        return self.serve_s3(self.s3, self.bucket, *flags, url=self.proxy.url)
-
+class S3Metrics(ProxiedS3Test):
     def by_operation(self, server, name):
         """{operation: value}, of one kind where there are several."""
         found = {}
@@ -129,7 +117,7 @@ class S3Metrics(S3Test):
 
     def test_faults(self):
         """[METRIC-14] What S3 refuses, answers late or not at all."""
-        server = self.serve_here("-network-timeout=5s")
+        server = self.serve_here("-network-timeout=3s")
         client = Stubborn(self, [server], Payload(self.scratch, 3 * PART))
         client.create()
         for how in ("503", "reset-before", "reset-after"):
