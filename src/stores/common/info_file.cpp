@@ -141,6 +141,8 @@ BucketRecord bucket_of(const json::value& value) {
     if (is_key(pair.key(), "Claim")) bucket.claim = text_of(pair.value());
     if (is_key(pair.key(), "Safe")) bucket.safe = number_of(pair.value());
     if (is_key(pair.key(), "Going")) bucket.going = flag_of(pair.value());
+    if (is_key(pair.key(), "PartSize")) bucket.part_size = number_of(pair.value());
+    if (is_key(pair.key(), "Doubles")) bucket.doubles = flag_of(pair.value());
   }
   return bucket;
 }
@@ -327,6 +329,10 @@ void write_tusd(std::string& out, const InfoFile& file) {
     append_json_string(to.append(",\"Mark\":"), file.bucket.mark);
     append_json_string(to.append(",\"Claim\":"), file.bucket.claim);
     to.append(",\"Safe\":").append(std::to_string(file.bucket.safe));
+    if (file.bucket.part_size > 0) {
+      to.append(",\"PartSize\":").append(std::to_string(file.bucket.part_size));
+    }
+    if (file.bucket.doubles) to.append(",\"Doubles\":true");
     to.append(file.bucket.going ? ",\"Going\":true}" : "}");
   }
   tusd.unknown(file.unknown_tusd);

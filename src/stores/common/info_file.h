@@ -28,6 +28,9 @@ struct BucketRecord {
   std::string claim;       // of the last writer, so that no two versions of a record are alike
   std::uint64_t safe = 0;  // the offset when the record was written: it is at least that
   bool going = false;      // being terminated: no upload any more
+  // Of the first part, in bytes, known before that is sent; 0: none was, or the list of parts says it.
+  std::uint64_t part_size = 0;
+  bool doubles = false;  // later parts follow the rule for an unknown length, also once it is known
 
   friend bool operator==(const BucketRecord&, const BucketRecord&) = default;
 };

@@ -124,6 +124,7 @@ TEST(info_file, brings_our_state_back) {
   file.info.partial_uploads = {"a", "b/c"};
   file.pending_start = 17;
   file.durable = DurableMark{12, "boot \"1\"", true};
+  file.bucket = BucketRecord{"up", "mark", "claim", 1ull << 61, true, 5ull << 30, true};
   for (auto state : {FinishState::derived, FinishState::pending, FinishState::finished,
                      FinishState::abandoned}) {
     file.info.finish = state;
@@ -138,6 +139,7 @@ TEST(info_file, brings_our_state_back) {
     EXPECT_EQ(read->durable->offset, 12u);
     EXPECT_EQ(read->durable->boot_id, "boot \"1\"");
     EXPECT_TRUE(read->durable->strict);
+    EXPECT_EQ(read->bucket, file.bucket);
   }
 }
 

@@ -105,10 +105,18 @@ Awaitable<bool> AppendRun::something_comes() {
 
 // ---- the beginning of a part
 
+Awaitable<Status> AppendRun::claim(Deadline deadline) {
+  const auto size = plan_part();  // for the first one, if there is none yet
+  const auto coming = source_.remaining();
+  const bool makes_a_part = size > 0 && (!coming || start_ + *coming >= size);
+  if (makes_a_part) co_return co_await work_.claim_for_parts(lease_, size, deadline);
+  co_return co_await work_.claim(lease_, deadline);
+}
+
 Awaitable<bool> AppendRun::begin() {
   if (begun_) co_return true;
   const auto deadline = context_.deadline();
-  auto ready = co_await work_.claim(lease_, deadline);
+  auto ready = co_await claim(deadline);
   if (ready && work_.info().offset != start_) ready = fail(ErrorCode::mismatched_offset);
   if (ready) ready = co_await work_.empty_gaps(lease_, deadline);
   if (!ready) {
@@ -119,7 +127,7 @@ Awaitable<bool> AppendRun::begin() {
   begun_ = true;
   sent_ = sent_before_ = static_cast<std::uint32_t>(ledger.parts.size());
   sent_end_ = ledger.parts_end;
-  first_size_ = ledger.parts.empty() ? 0 : ledger.parts.front().size;
+  first_size_ = first_size(work_.state);
   bytes_.restart(sent_end_);
   const bool fits = work_.tail && work_.tail->start() == sent_end_ && work_.tail->end() == start_;
   if (fits) bytes_ = *std::move(work_.tail);
@@ -149,7 +157,8 @@ std::uint64_t AppendRun::plan_part() const {
     if (length) coming = std::min(coming, *length - sent_end_);
     size = first_part_size(limits, coming, length);
   } else {
-    size = next_part_size(limits, PartsSoFar{sent_, sent_end_, first_size_, length});
+    const auto doubles = work_.state.file.bucket.doubles;
+    size = next_part_size(limits, PartsSoFar{sent_, sent_end_, first_size_, length, doubles});
   }
   return length ? std::min(size, *length - sent_end_) : size;
 }
@@ -221,8 +230,14 @@ Awaitable<bool> AppendRun::make_whole() {
   co_return true;
 }
 
+bool AppendRun::size_is_on_record() {
+  if (first_size_ > 0) return true;
+  fail_with(Error(ErrorCode::internal, "a part whose size is not on record"));
+  return false;
+}
+
 Awaitable<void> AppendRun::send_part() {
-  if (!co_await make_whole()) co_return;
+  if (!size_is_on_record() || !co_await make_whole()) co_return;
   if (where_ == PartsGo::aside && !co_await make_aside()) co_return;
   while (in_flight_ >= context_.options.parts_of_an_upload && !error_) {
     (void)co_await landed_.take(never);
@@ -230,7 +245,6 @@ Awaitable<void> AppendRun::send_part() {
   if (error_) co_return;
   holder_.end();
   auto slice = std::make_unique<Slice>(bytes_.cut(part_size_));
-  if (first_size_ == 0) first_size_ = part_size_;
   sent_end_ += part_size_;
   part_size_ = 0;
   ++sent_;
@@ -276,7 +290,7 @@ Awaitable<void> AppendRun::stream_part(std::uint64_t size) {
     auto fetched = co_await work_.fetch_rest(bytes_, sent_end_ + known, context_.deadline(known));
     if (!fetched) co_return fail_with(std::move(fetched.error()));
   }
-  if (!co_await make_whole() || !has_all_taken()) co_return;
+  if (!size_is_on_record() || !co_await make_whole() || !has_all_taken()) co_return;
   // Without a slot: a client that is silent would keep it from all others.
   if (auto may = work_.may_write(lease_); !may) co_return fail_with(std::move(may.error()));
   StreamedPart part(bytes_.cut(bytes_.size()), source_, size);
@@ -288,7 +302,6 @@ Awaitable<void> AppendRun::stream_part(std::uint64_t size) {
   bytes_.restart(sent_end_);
   if (etag) {
     arrived_[sent_] = StoredPart{size, *std::move(etag)};
-    if (first_size_ == 0) first_size_ = size;
     co_return;
   }
   const auto state = source_.state();
@@ -366,6 +379,7 @@ AppendRun::Aside AppendRun::take_aside() {
   Aside aside(std::move(bytes_));
   aside.upload = aside_;
   aside.start = work_.state.ledger.parts_end;
+  aside.first_size = first_size_;
   for (auto& [number, part] : arrived_) aside.parts.push_back(std::move(part));
   return aside;
 }

@@ -46,6 +46,7 @@ class AppendRun {
     MultipartName upload;
     std::vector<StoredPart> parts;
     std::uint64_t start = 0;
+    std::uint64_t first_size = 0;  // that its sizes follow
     ByteRun tail;
   };
   Aside take_aside();
@@ -56,7 +57,7 @@ class AppendRun {
   // Makes ready for the bytes of a part. False when it failed, or has sent the part already.
   Awaitable<bool> begin_part();
   Awaitable<bool> begin();
-  Awaitable<bool> reserve(std::uint64_t bytes);
+  Awaitable<Status> claim(Deadline deadline);
   std::uint64_t plan_part() const;
   std::uint64_t known_end() const noexcept;
   bool can_stream(std::uint64_t size) const;
@@ -67,6 +68,7 @@ class AppendRun {
   Awaitable<void> carry(std::uint32_t number, std::unique_ptr<Slice> slice);
   Awaitable<Result<std::string>> put(std::uint32_t number, const Slice& slice);
   bool has_all_taken();
+  bool size_is_on_record();
   void count_arrived();
   Awaitable<void> count_parts();
   Awaitable<void> keep_the_rest();

@@ -155,8 +155,14 @@ Awaitable<Result<State>> Creation::begin(UploadDraft draft) {
   }
   State state;
   state.file = file_of(std::move(draft));
-  state.file.info.last_activity = context_.wall();
-  const auto& id = state.file.info.id;
+  auto& info = state.file.info;
+  info.last_activity = context_.wall();
+  // No request of its own is needed then to say it.
+  if (info.length && !info.is_final) {
+    const auto only = only_first_part_size(context_.options.parts, *info.length);
+    state.file.bucket.part_size = only.value_or(0);
+  }
+  const auto& id = info.id;
   state.object = state.file.bucket.multipart.empty() ? split_id(id).object : id.str();
   state.data = data_of(context_.names, state.file);
   co_return state;

@@ -231,6 +231,65 @@ TEST(s3_faults, a_late_list_takes_nothing_back) {
   late_list_takes_nothing_back(bench, id, *again, 30);
 }
 
+Awaitable<void> append_and_commit(Upload& upload, const FakeLease& lease, ScriptSource& source,
+                                  AppendRequest::Mode mode) {
+  AppendRequest request(upload.info().offset);
+  request.mode = mode;
+  (void)co_await upload.append(lease, source, std::move(request), never);
+  if (mode == AppendRequest::Mode::staged) (void)co_await upload.commit_staged(lease, never);
+}
+
+// What a dead server had sent arrives when another one has gone on, in pieces of another size, and has told
+// the client of `pieces` of them.
+void parts_arrive_late(AppendRequest::Mode mode, int pieces, std::optional<std::uint64_t> length) {
+  SCOPED_TRACE(std::to_string(pieces) + " of " + std::to_string(length.value_or(0)));
+  const bool staged = mode == AppendRequest::Mode::staged;
+  auto options = Bench::small_options();
+  options.parts.preferred = 10;
+  Bench bench(options);
+  const auto text = pattern(47);
+  auto made = bench.create("a", length);
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  ScriptSource body(BodyScript::whole(text));
+  const auto operation = staged ? Operation::copy_part : Operation::put_part;
+  const int held = staged ? 1 : 4;  // all that are on their way at once
+  for (int n = 1; n <= held; ++n) bench.faults().fail_nth(operation, n, Fault::held);
+  TestLoop loop;
+  FakeLease lease;
+  loop.spawn(append_and_commit(**made, lease, body, mode));
+  loop.run_until_idle();
+  ASSERT_EQ(bench.faults().held(), held);
+  const auto other = bench.make_store();
+  auto upload = run(other->open(id, FakeLease(), never));
+  ASSERT_TRUE(upload);
+  std::uint64_t told = 0;
+  for (int piece = 0; told < text.size(); ++piece) {
+    if (piece == pieces) {
+      lease.lose();
+      bench.faults().let_go();
+      loop.run();
+      EXPECT_GE(bench.inspect(id)->offset, told);
+    }
+    const auto next = text.substr(static_cast<std::size_t>(told), 6);
+    told = Bench::append(**upload, next).safe_offset;
+    ASSERT_EQ(told, std::min<std::size_t>(6 * (piece + 1), text.size()));
+  }
+  if (!length) ASSERT_TRUE(run((*upload)->declare_length(FakeLease(), text.size(), never)));
+  EXPECT_TRUE(run((*upload)->finish_and_record(FakeLease(), never)));
+  EXPECT_EQ(bench.bucket().peek("a"), text);
+}
+
+// [S3-15] Parts of a request that nobody waits for any more do no harm, whenever they arrive.
+TEST(s3_faults, parts_of_a_dead_server_arrive_late) {
+  using Mode = AppendRequest::Mode;
+  for (int pieces = 1; pieces <= 7; ++pieces) {
+    parts_arrive_late(Mode::plain, pieces, 47);
+    parts_arrive_late(Mode::plain, pieces, std::nullopt);
+    parts_arrive_late(Mode::staged, pieces, 47);
+  }
+}
+
 // [S3-14] An upload is finished by the object, not by the number of its bytes.
 TEST(s3_faults, nothing_is_finished_before_its_object_is_there) {
   Bench bench;

@@ -23,6 +23,7 @@ struct PartsSoFar {
   std::uint64_t bytes = 0;
   std::uint64_t first = 0;  // the size of the first one: all others follow it
   std::optional<std::uint64_t> length;
+  bool doubles = false;  // the first one was planned without a length, whatever is known now
 };
 
 // The size of the first part of an upload. `coming`: bytes that are here or announced, so that a client
@@ -30,10 +31,15 @@ struct PartsSoFar {
 std::uint64_t first_part_size(const PartLimits& limits, std::uint64_t coming,
                               std::optional<std::uint64_t> length);
 
+// The same, when it does not depend on what comes.
+std::optional<std::uint64_t> only_first_part_size(const PartLimits& limits, std::uint64_t length);
+
 // The size of the next part, at least; the last one may be smaller. Always as the first one, as some want
 // it (R2), but where that would need more parts than there may be:
 //   - with a known length it is what the rest divided by the remaining parts needs;
-//   - without one it doubles with every tenth of the parts, so that 5 MiB at the start lead to 5 TiB.
+//   - without one it doubles with every tenth of the parts, so that 5 MiB at the start lead to 5 TiB, and
+//     goes on to do so when the length becomes known.
+// It depends on nothing but this, so that two servers of which one died send a part with the same bytes.
 std::uint64_t next_part_size(const PartLimits& limits, const PartsSoFar& so_far);
 
 }  // namespace tus::s3

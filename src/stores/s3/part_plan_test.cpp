@@ -57,5 +57,27 @@ TEST(part_plan, an_unknown_length_may_become_any) {
   EXPECT_EQ(next_part_size(PartLimits(), {9'999, 0, 50 * mib, std::nullopt}), 5 * gib);
 }
 
+// [S3-15] A length that becomes known later changes nothing.
+TEST(part_plan, a_length_that_comes_late) {
+  for (std::uint32_t count : {1u, 999u, 1'000u, 5'000u, 9'000u}) {
+    PartsSoFar so_far{count, 0, 5 * mib, std::nullopt};
+    const auto unknown = next_part_size(PartLimits(), so_far);
+    so_far.length = 4'000 * gib;
+    so_far.bytes = *so_far.length - 3 * unknown;
+    so_far.doubles = true;
+    EXPECT_EQ(next_part_size(PartLimits(), so_far), unknown) << count;
+  }
+}
+
+// [S3-15]
+TEST(part_plan, a_first_part_that_does_not_depend_on_what_comes) {
+  const PartLimits limits;
+  EXPECT_EQ(only_first_part_size(limits, 3 * mib), 3 * mib);
+  EXPECT_EQ(only_first_part_size(limits, 5 * mib), 5 * mib);
+  EXPECT_EQ(only_first_part_size(limits, 7 * mib), std::nullopt);
+  EXPECT_EQ(only_first_part_size(limits, 1 * gib), std::nullopt);
+  EXPECT_EQ(only_first_part_size(limits, 5 * 1024 * gib), 525 * mib);
+}
+
 }  // namespace
 }  // namespace tus::s3

@@ -59,7 +59,8 @@ Awaitable<Status> S3Upload::commit_staged(const Lease& lease, Deadline deadline)
   if (!staged_) co_return Status();
   auto ready = co_await work_.claim(lease, deadline);
   if (!ready) co_return ready;
-  if (staged_->start != work_.state.ledger.parts_end) {
+  const bool same_sizes = staged_->parts.empty() || staged_->first_size == first_size(work_.state);
+  if (staged_->start != work_.state.ledger.parts_end || !same_sizes) {
     co_return fail(ErrorCode::lease_lost, "others have written meanwhile");
   }
   auto aside = std::move(*staged_);

@@ -20,6 +20,11 @@ MultipartName data_of(const Names& names, const stores::InfoFile& file) {
   return data;
 }
 
+std::uint64_t first_size(const State& state) {
+  const auto& parts = state.ledger.parts;
+  return parts.empty() ? state.file.bucket.part_size : parts.front().size;
+}
+
 void settle(State& state) {
   auto& info = state.file.info;
   const auto& ledger = state.ledger;

@@ -73,6 +73,11 @@ struct State {
 // Where the data of an upload is, by its record.
 MultipartName data_of(const Names& names, const stores::InfoFile& file);
 
+// Of the first part, which all others follow; 0 before it is planned. A request that nobody waits for any more,
+// of a dead server too, may put a part at any time. It does no harm as long as every part of a number is as large
+// as every other one.
+std::uint64_t first_size(const State& state);
+
 // Sets the offset, and when bytes last came.
 void settle(State& state);
 

@@ -152,6 +152,19 @@ Awaitable<Status> Work::claim(const Lease& lease, Deadline deadline) {
   co_return co_await change(lease, [](stores::InfoFile&) {}, deadline);
 }
 
+Awaitable<Status> Work::claim_for_parts(const Lease& lease, std::uint64_t first_part,
+                                        Deadline deadline) {
+  if (auto may = may_write(lease); !may) co_return may;
+  if (auto sure = co_await be_sure(deadline); !sure) co_return sure;
+  if (first_size(state) > 0) co_return co_await claim(lease, deadline);
+  const auto say = [this, first_part](stores::InfoFile& file) {
+    if (first_size(state) > 0) return;
+    file.bucket.part_size = first_part;
+    file.bucket.doubles = !file.info.length;
+  };
+  co_return co_await change(lease, say, deadline);
+}
+
 // ---- parts
 
 Awaitable<Result<std::string>> Work::put_part(const Lease& lease, std::uint32_t number,

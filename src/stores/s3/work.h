@@ -28,6 +28,10 @@ class Work {
   Status may_write(const Lease& lease) const;
   // Before the first change: makes sure of the state, and that nobody else relies on what it remembers.
   Awaitable<Status> claim(const Lease& lease, Deadline deadline);
+  // The same before parts are sent: the record then says how large the first one is. `first_part`, in bytes,
+  // if nothing has said it before. See first_size().
+  Awaitable<Status> claim_for_parts(const Lease& lease, std::uint64_t first_part,
+                                    Deadline deadline);
   // Looks at everything again.
   Awaitable<Status> reload(Deadline deadline);
   // What is in the bucket may be something else than what we think: looked at before it is used again.
