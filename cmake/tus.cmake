@@ -10,6 +10,8 @@
 #       A contract suite run over one backend, ctest label `contract`.
 #   tus_test(<name> LABELS ... SOURCES ... LAYERS ... [LIBS ...] [LAUNCHER <command> ...] [THREADED] [TIMEOUT s])
 #       Any other compiled test (conformance, ...). LAUNCHER: what starts it, with a service that it needs.
+#   tus_test_kit(<name> SOURCES ... LAYERS <layers> ... [LIBS ...])
+#       What several of these tests share, compiled once; they name it among their LIBS, and have its layers among theirs.
 #   tus_e2e_test(<name> COMMAND ... [SERIAL] [THREADED] [TIMEOUT s] [ENVIRONMENT ...])
 #       Runs a command against the built server; TUSD_BINARY in its environment is the path of tusd. Label `e2e`.
 #       Also registered in the release preset. SERIAL: runs while no other test does (it measures time).
@@ -174,6 +176,23 @@ function(tus_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "${TUS_TEST_ENVIRONMENT}")
+endfunction()
+
+function(tus_test_kit name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LAYERS;LIBS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT TUS_BUILD_TESTS)
+    return()
+  endif()
+  add_library(${name} OBJECT ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  tus_link_layers(${name} ${arg_LAYERS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock GTest::gtest)
+  if(TUS_PCH)
+    target_precompile_headers(${name} REUSE_FROM tus_pch_boost_test)
+  endif()
 endfunction()
 
 function(tus_unit_test layer)
