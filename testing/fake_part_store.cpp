@@ -434,19 +434,8 @@ class PartStore final : public Store {
 
 Record record_of(UploadDraft draft, std::uint64_t token) {
   Record record;
-  auto& info = record.info;
-  info.id = std::move(draft.id);
-  info.length = draft.length;
-  info.raw_metadata = std::move(draft.raw_metadata);
-  info.metadata = std::move(draft.metadata);
-  info.raw_concat = std::move(draft.raw_concat);
-  info.digest = std::move(draft.digest);
-  info.is_partial = draft.is_partial;
-  info.is_final = info.join_pending = !draft.partial_uploads.empty();
-  info.partial_uploads = std::move(draft.partial_uploads);
-  info.storage = std::move(draft.storage);
-  info.storage["Type"] = "fakepartstore";
-  info.finish = draft.finish;
+  record.info = info_of(std::move(draft));
+  record.info.storage["Type"] = "fakepartstore";
   record.token = token;
   return record;
 }

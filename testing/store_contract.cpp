@@ -53,6 +53,7 @@ void keeps_what_the_client_said(StoreBackend& backend) {
   draft.metadata = {{"name", "h\xC3\xB6.txt"}, {"bin", std::string("\0\xFF\x01\xFE", 4)}};
   draft.raw_concat = "partial";
   draft.is_partial = true;
+  draft.creation_id = "0123456789abcdef";
   draft.finish = FinishState::pending;
   create(backend.store(), draft, "x");
   restart(backend);
@@ -68,6 +69,15 @@ void keeps_what_the_client_said(StoreBackend& backend) {
   EXPECT_EQ(info->length, std::nullopt);
   EXPECT_EQ(info->offset, 1u);
   EXPECT_EQ(info->finish, FinishState::pending);
+  EXPECT_EQ(info->creation_id, draft.creation_id);
+  // Another one later under the same id is another one.
+  draft.creation_id = "fedcba9876543210";
+  auto upload = open(backend.store(), "team/a/1");
+  ASSERT_TRUE(upload);
+  expect_ok(run(upload->terminate(FakeLease(), Deadline::never())));
+  upload.reset();
+  create(backend.store(), draft, "x");
+  EXPECT_EQ(inspect(backend.store(), "team/a/1")->creation_id, draft.creation_id);
 }
 
 // [STORE-3]

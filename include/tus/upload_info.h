@@ -40,6 +40,9 @@ struct UploadInfo {
       storage;  // where the bytes are; keys as tusd's (Type, Path, ...)
   FinishState finish = FinishState::derived;
   UploadDigest digest;
+  // Made by the service, and the same as long as the upload is there: tells it from others that have its id
+  // before or after. Empty where nobody needs it, and of uploads of others.
+  std::string creation_id;
   // When bytes last came, or when it was created: what an expiry counts from. Nothing where the store does
   // not know it; then it does not expire.
   std::optional<std::chrono::sys_seconds> last_activity;
@@ -70,7 +73,11 @@ struct UploadDraft {
   // then makes it as safe as finish() would before create() returns.
   FinishState finish = FinishState::derived;
   UploadDigest digest;
+  std::string creation_id;
   std::string place;  // by Store::place(): the store's own business; empty: it needs none
 };
+
+// What a store keeps of a new upload: all of the draft, and no bytes yet. Pure.
+TUS_EXPORT UploadInfo info_of(UploadDraft draft);
 
 TUS_NAMESPACE_END

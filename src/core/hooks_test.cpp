@@ -248,6 +248,19 @@ TEST_F(HookedService, ASilentBodyThatEndsIsToldOnce) {  // [HOOK-29]
   EXPECT_EQ(hooks->progress, std::vector<std::uint64_t>{11});
 }
 
+TEST_F(HookedService, AllThatHappensToAnUploadIsToldWithItsCreationId) {  // [HOOK-7]
+  hooks->wanted = {HookEvent::post_create, HookEvent::post_finish, HookEvent::post_terminate};
+  const auto path = bench.create(2);
+  EXPECT_EQ(bench.patch(path, 0, "ab").status, 204);
+  EXPECT_EQ(bench.request("DELETE", path, {}).status, 204);
+  bench.create(2);
+  ASSERT_EQ(hooks->creations.size(), 4u);
+  EXPECT_EQ(hooks->creations[0].size(), 32u);
+  EXPECT_EQ(hooks->creations[1], hooks->creations[0]);
+  EXPECT_EQ(hooks->creations[2], hooks->creations[0]);
+  EXPECT_NE(hooks->creations[3], hooks->creations[0]);
+}
+
 TEST_F(HookedService, AHookStopsAnUpload) {  // [HOOK-26]
   hooks->wanted = {HookEvent::post_receive, HookEvent::post_terminate};
   bench.options.progress_interval = 0ms;

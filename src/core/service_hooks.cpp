@@ -1,4 +1,5 @@
 // What hooks decide about: an upload that is to be made, and one that is to go while its bytes come.
+#include "async/random_id.h"
 #include "core/request_log.h"
 #include "core/upload_service.h"
 #include "protocol/metadata.h"
@@ -17,16 +18,10 @@ Awaitable<Result<UploadDraft>> UploadService::draft_upload(
   draft.is_partial = command.is_partial;
   for (const auto& part : command.parts) draft.partial_uploads.push_back(part.str());
   draft.finish = needs_finish() ? FinishState::pending : FinishState::derived;
+  if (announces_changes()) draft.creation_id = random_id();
   if (!parts_.hooks->wants(HookEvent::pre_create)) co_return draft;
 
-  UploadInfo proposed;
-  proposed.length = draft.length;
-  proposed.raw_metadata = draft.raw_metadata;
-  proposed.metadata = draft.metadata;
-  proposed.is_partial = draft.is_partial;
-  proposed.is_final = !draft.partial_uploads.empty();
-  proposed.partial_uploads = draft.partial_uploads;
-  auto reply = co_await ask_hook(context_, HookEvent::pre_create, proposed, head);
+  auto reply = co_await ask_hook(context_, HookEvent::pre_create, info_of(draft), head);
   if (!reply) co_return fail(std::move(reply.error()));
   hook_response = shared(std::move(reply->response));
   if (reply->reject) co_return fail(ErrorCode::upload_rejected);

@@ -211,6 +211,7 @@ class RecordingHooks final : public Hooks {
  public:
   std::vector<HookEvent> wanted;
   std::vector<std::string> heard;
+  std::vector<std::string> creations;  // the creation ids of what was promised
   std::function<Result<HookReply>(const HookMessage&)> answer = [](const HookMessage&) {
     return Result<HookReply>(HookReply());
   };
@@ -235,6 +236,7 @@ class RecordingHooks final : public Hooks {
     HookTicket ticket;
     ticket.value = name(message.event);
     heard.push_back("promise " + ticket.value);
+    creations.push_back(message.upload.creation_id);
     co_return ticket;
   }
   void happened(HookTicket ticket) noexcept override {

@@ -61,6 +61,12 @@ bool UploadService::needs_finish() const {
   return parts_.store->capabilities().needs_finish || !nobody_asks_at_finish() || digests_.on();
 }
 
+bool UploadService::announces_changes() const {
+  return parts_.hooks->wants(HookEvent::post_create) ||
+         parts_.hooks->wants(HookEvent::post_finish) ||
+         parts_.hooks->wants(HookEvent::post_terminate);
+}
+
 bool UploadService::nobody_asks_at_finish() const {
   return !parts_.hooks->wants(HookEvent::pre_finish) &&
          !parts_.hooks->wants(HookEvent::post_finish);
@@ -175,16 +181,7 @@ Awaitable<Result<HeldUpload>> UploadService::create_placed(UploadDraft draft,
     if (!lease) co_return fail(std::move(lease.error()));
     held.lease = std::move(*lease);
   }
-  UploadInfo announced;
-  announced.id = draft.id;
-  announced.length = draft.length;
-  announced.raw_metadata = draft.raw_metadata;
-  announced.metadata = draft.metadata;
-  announced.storage = draft.storage;
-  announced.is_partial = draft.is_partial;
-  announced.is_final = !draft.partial_uploads.empty();
-  announced.partial_uploads = draft.partial_uploads;
-  auto ticket = co_await promise_hook(context_, HookEvent::post_create, announced, head);
+  auto ticket = co_await promise_hook(context_, HookEvent::post_create, info_of(draft), head);
   if (!ticket) co_return fail(std::move(ticket.error()));
   auto upload = co_await create_in_store(std::move(draft), *held.lease, first);
   if (!upload) {

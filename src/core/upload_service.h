@@ -162,6 +162,7 @@ class UploadService {
 
   bool needs_finish() const;
   bool nobody_asks_at_finish() const;
+  bool announces_changes() const;
   Deadline lock_deadline() const;
   Deadline store_deadline() const;
 

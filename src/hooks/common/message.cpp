@@ -151,11 +151,34 @@ std::string with_storage(std::string body, const std::map<std::string, std::stri
   return body.replace(at, none.size(), place);
 }
 
+namespace {
+
+bool happens_once(HookEvent event) {
+  return event == HookEvent::post_create || event == HookEvent::post_finish ||
+         event == HookEvent::post_terminate;
+}
+
+bool is_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+// What can happen to an upload only once has the same id also when it is promised again: by a process that does
+// not know what has become of an earlier promise, or by two that both find the upload to be finished.
+std::string event_id_of(const HookMessage& message) {
+  const auto& creation = message.upload.creation_id;
+  if (!happens_once(message.event) || !is_id(creation)) return random_id();
+  constexpr std::size_t kept = 30;
+  const auto number = static_cast<int>(message.event);
+  return creation.substr(0, kept) + '0' + static_cast<char>('0' + number);
+}
+
+}  // namespace
+
 Envelope make_envelope(const HookMessage& message, Format format) {
   Envelope envelope;
   envelope.event = message.event;
   envelope.event_name = name_of(message.event);
-  envelope.event_id = random_id();
+  envelope.event_id = event_id_of(message);
   envelope.body = format == Format::v2 ? to_v2(message, envelope.event_id) : to_legacy(message);
   envelope.upload_id = message.upload.id.str();
   envelope.upload_length = message.upload.length;

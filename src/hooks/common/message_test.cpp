@@ -1,7 +1,12 @@
 #include "hooks/common/message.h"
 
+#include "hooks/common/record_name.h"
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
+
+#include <set>
+#include <string>
 
 namespace tus::hooks {
 namespace {
@@ -86,6 +91,39 @@ TEST(HookMessage, EveryOneHasAnIdOfItsOwn) {  // [HOOK-5]
   EXPECT_EQ(one.upload_id, "abc");
   EXPECT_EQ(one.upload_length, 42u);
   EXPECT_EQ(one.upload_offset, 7u);
+}
+
+TEST(HookMessage, WhatHappensOnceHasOneId) {  // [HOOK-7]
+  auto message = message_with_everything();
+  message.upload.creation_id = "0123456789abcdef0123456789abcdef";
+  std::set<std::string> ids;
+  const auto once = {HookEvent::post_create, HookEvent::post_finish, HookEvent::post_terminate};
+  for (const auto event : once) {
+    message.event = event;
+    message.upload.offset = 7;
+    const auto one = make_envelope(message, Format::v2);
+    message.upload.offset = 42;
+    const auto two = make_envelope(message, Format::v2);
+    EXPECT_EQ(one.event_id, two.event_id);
+    EXPECT_TRUE(entry_named(record_name(OutboxEntry(), one.event_id)));
+    ids.insert(one.event_id);
+    message.upload.creation_id.back() = '0';
+  }
+  EXPECT_EQ(ids.size(), 3u);
+  message.upload.creation_id.front() = '1';
+  EXPECT_FALSE(ids.contains(make_envelope(message, Format::v2).event_id)) << "another upload";
+  for (const auto event : {HookEvent::post_receive, HookEvent::pre_finish}) {
+    message.event = event;
+    const auto one = make_envelope(message, Format::v2);
+    EXPECT_NE(one.event_id, make_envelope(message, Format::v2).event_id);
+  }
+  message.event = HookEvent::post_finish;
+  for (const auto* strange : {"", "abc", "../56789abcdef0123456789abcdef01"}) {
+    message.upload.creation_id = strange;
+    const auto one = make_envelope(message, Format::v2).event_id;
+    EXPECT_EQ(one.size(), 32u);
+    EXPECT_NE(one, make_envelope(message, Format::v2).event_id);
+  }
 }
 
 }  // namespace

@@ -180,6 +180,8 @@ void read_tusd(const json::value& value, InfoFile& file, Found& found) {
       file.pending_start = pending_of(pair.value());
     } else if (is_key(key, "Durable")) {
       file.durable = durable_of(pair.value());
+    } else if (is_key(key, "CreationId")) {
+      file.info.creation_id = text_of(pair.value());
     } else if (is_key(key, "Digest")) {
       file.info.digest = digest_of(pair.value());
     } else if (is_key(key, "Join")) {
@@ -318,6 +320,7 @@ void write_tusd(std::string& out, const InfoFile& file) {
     append_json_string(to.append(",\"State\":"), digest.state);
     to.append("}");
   }
+  if (!info.creation_id.empty()) append_json_string(tusd.key("CreationId"), info.creation_id);
   if (info.join_pending) {
     auto& to = tusd.key("Join").append("{\"BootId\":");
     append_json_string(to, file.join_boot_id);

@@ -120,6 +120,7 @@ TEST(info_file, brings_our_state_back) {
   InfoFile file;
   file.info.id = some_id();
   file.info.length = 1ull << 62;
+  file.info.creation_id = "born \"today\"";
   file.info.is_final = true;
   file.info.partial_uploads = {"a", "b/c"};
   file.pending_start = 17;
@@ -132,6 +133,7 @@ TEST(info_file, brings_our_state_back) {
     ASSERT_TRUE(read) << read.error().detail();
     EXPECT_EQ(read->info.finish, state);
     EXPECT_EQ(read->info.length, 1ull << 62);
+    EXPECT_EQ(read->info.creation_id, file.info.creation_id);
     EXPECT_TRUE(read->info.is_final);
     EXPECT_EQ(read->info.partial_uploads, file.info.partial_uploads);
     EXPECT_EQ(read->pending_start, 17u);

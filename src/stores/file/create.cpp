@@ -12,18 +12,8 @@ namespace {
 InfoFile file_of(Context& context, UploadDraft draft, std::uint64_t offset) {
   InfoFile file;
   auto& info = file.info;
-  info.id = std::move(draft.id);
-  info.length = draft.length;
+  info = info_of(std::move(draft));
   info.offset = offset;
-  info.raw_metadata = std::move(draft.raw_metadata);
-  info.metadata = std::move(draft.metadata);
-  info.raw_concat = std::move(draft.raw_concat);
-  info.digest = std::move(draft.digest);
-  info.is_partial = draft.is_partial;
-  info.is_final = info.join_pending = !draft.partial_uploads.empty();
-  info.partial_uploads = std::move(draft.partial_uploads);
-  info.storage = std::move(draft.storage);
-  info.finish = draft.finish;
   info.last_activity = std::chrono::floor<std::chrono::seconds>(context.clock->wall());
   context.layout.describe(info);
   if (!context.off() && info.finish != FinishState::finished) {

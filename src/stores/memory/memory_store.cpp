@@ -354,20 +354,9 @@ class MemoryReadStream final : public ReadStream {
   std::uint64_t end_;
 };
 
-UploadInfo info_of(UploadDraft draft) {
-  UploadInfo info;
-  info.id = std::move(draft.id);
-  info.length = draft.length;
-  info.raw_metadata = std::move(draft.raw_metadata);
-  info.metadata = std::move(draft.metadata);
-  info.raw_concat = std::move(draft.raw_concat);
-  info.digest = std::move(draft.digest);
-  info.is_partial = draft.is_partial;
-  info.is_final = info.join_pending = !draft.partial_uploads.empty();
-  info.partial_uploads = std::move(draft.partial_uploads);
-  info.storage = std::move(draft.storage);
+UploadInfo kept_info(UploadDraft draft) {
+  auto info = info_of(std::move(draft));
   info.storage["Type"] = "memorystore";
-  info.finish = draft.finish;
   return info;
 }
 
@@ -423,7 +412,7 @@ class MemoryStore final : public Store {
     }
     auto record = std::make_shared<Record>();
     record->bytes.append(first);
-    record->info = info_of(std::move(draft));
+    record->info = kept_info(std::move(draft));
     record->info.offset = first.size();
     record->info.last_activity = state_->now();
     record->token = lease.token();

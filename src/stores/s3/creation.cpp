@@ -58,18 +58,9 @@ stores::InfoFile file_of(UploadDraft draft) {
   stores::InfoFile file;
   auto [mark, multipart] = read_place(draft.place);
   auto& info = file.info;
-  info.id = std::move(draft.id);
-  info.length = draft.length;
-  info.raw_metadata = std::move(draft.raw_metadata);
-  info.metadata = std::move(draft.metadata);
-  info.raw_concat = std::move(draft.raw_concat);
-  info.digest = std::move(draft.digest);
-  info.is_partial = draft.is_partial;
-  info.is_final = info.join_pending = !draft.partial_uploads.empty();
-  info.partial_uploads = std::move(draft.partial_uploads);
-  info.storage = std::move(draft.storage);
+  info = info_of(std::move(draft));
   // Not before the object is there.
-  info.finish = draft.finish == FinishState::finished ? FinishState::pending : draft.finish;
+  if (info.finish == FinishState::finished) info.finish = FinishState::pending;
   file.bucket.mark = std::move(mark);
   const bool in_id = info.id.str().ends_with("+" + multipart);
   if (!in_id) file.bucket.multipart = std::move(multipart);
