@@ -18,7 +18,7 @@
 #   tus_fuzz_program(<name> SOURCES ... LAYERS ...)
 #       A libFuzzer program, in the presets fuzz and dev.
 #   tus_fuzz_test(<target> PROGRAM <name> SEEDS <folder> [DICTIONARY <file>])
-#       One of its targets: a unit test that replays its seeds, and one with the label `fuzz` that searches for ten seconds.
+#       One of its targets: a unit test that replays its seeds, and one with the label `fuzz` that searches for five seconds.
 #   tus_link_layers(<target> <layers> ...)
 #       Links layers and everything below them into a target.
 #
@@ -248,7 +248,7 @@ function(tus_fuzz_program name)
   endif()
 endfunction()
 
-# The seeds first, then what ten seconds find. What breaks a target is left in the build folder.
+# The seeds first, then what five seconds find. What breaks a target is left in the build folder.
 function(tus_fuzz_test target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROGRAM;SEEDS;DICTIONARY" "")
   _tus_can_fuzz(can)
@@ -269,7 +269,7 @@ function(tus_fuzz_test target)
   set(corpus "${PROJECT_BINARY_DIR}/fuzz/corpus/${target}")
   file(MAKE_DIRECTORY "${corpus}" "${PROJECT_BINARY_DIR}/fuzz/found")
   # Always the same beginning, so that a change does not fail for what it has not touched; `tools/soak fuzz` goes other ways.
-  add_test(NAME fuzz_${target} COMMAND ${arg_PROGRAM} -target=${target} -seed=1 -max_total_time=10 -timeout=20
+  add_test(NAME fuzz_${target} COMMAND ${arg_PROGRAM} -target=${target} -seed=1 -max_total_time=5 -timeout=20
     -rss_limit_mb=2048 -artifact_prefix=${PROJECT_BINARY_DIR}/fuzz/found/${target}- ${dictionary} ${corpus} ${seeds})
   set_tests_properties(fuzz_${target} PROPERTIES LABELS fuzz TIMEOUT 120 ENVIRONMENT "${TUS_TEST_ENVIRONMENT}")
 endfunction()

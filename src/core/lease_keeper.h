@@ -40,7 +40,7 @@ class LeaseKeeper final : public LeaseHolder {
 // While it lives, `body` may be interrupted; at once, if somebody asked for the upload before. A keeper may
 // outlive its request, because a newcomer has it in hand for a moment: so it must forget the body in any
 // case, also when a store throws.
-class Receiving {
+class [[nodiscard]] Receiving {
  public:
   Receiving(std::shared_ptr<LeaseKeeper> keeper, BodySource& body) noexcept
       : keeper_(std::move(keeper)) {

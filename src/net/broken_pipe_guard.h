@@ -7,7 +7,7 @@
 namespace tus::net {
 
 // curl has MSG_NOSIGNAL, but OpenSSL writes for it, and programs that use the library may want to live.
-class BrokenPipeGuard {
+class [[nodiscard]] BrokenPipeGuard {
  public:
   BrokenPipeGuard() noexcept {
     ::sigemptyset(&pipe_);

@@ -16,7 +16,7 @@ namespace tus::hooks {
 class Slots : public std::enable_shared_from_this<Slots> {
  public:
   // Gives its place back at its end. Any thread.
-  class Slot {
+  class [[nodiscard]] Slot {
    public:
     Slot() = default;
     explicit Slot(std::shared_ptr<Slots> slots) noexcept : slots_(std::move(slots)) {}

@@ -92,7 +92,7 @@ class Records {
   Status sync_names(const InfoFile& file);
 
   // Nobody else, in this process or another one on the directory, replaces or removes the record meanwhile.
-  class Guard {
+  class [[nodiscard]] Guard {
    private:
     friend class Records;
     explicit Guard(std::mutex& mutex) : lock_(mutex) {}

@@ -24,7 +24,7 @@
 namespace tus::s3 {
 
 // So many bytes that are being sent, as long as it lives.
-class Sending {
+class [[nodiscard]] Sending {
  public:
   Sending(std::atomic<std::uint64_t>& all, std::uint64_t bytes) noexcept
       : all_(all), bytes_(bytes) {

@@ -13,7 +13,7 @@ namespace tus::s3 {
 class NamesInMaking {
  public:
   // The right to make the upload of this name, unless somebody else is at it.
-  class Hold {
+  class [[nodiscard]] Hold {
    public:
     Hold(NamesInMaking& all, std::string object) : all_(all), object_(std::move(object)) {
       const std::lock_guard lock(all_.mutex_);
