@@ -234,6 +234,10 @@ Awaitable<Result<std::vector<UploadId>>> FakeBucket::ids_behind(std::string curs
 }
 
 Status FakeBucket::admit_locked() {
+  if (requests_to_fail_ > 0) {
+    --requests_to_fail_;
+    return fail(ErrorCode::store_unavailable, "told to fail");
+  }
   if (!requests_left_) return {};
   if (*requests_left_ == 0) return fail(ErrorCode::store_unavailable, "the process is dead");
   --*requests_left_;
@@ -244,6 +248,11 @@ Status FakeBucket::owns_locked(const UploadId& id, std::uint64_t token) const {
   auto it = records_.find(id);
   if (it == records_.end() || it->second.going) return fail(ErrorCode::upload_gone);
   return token < it->second.token ? Status(fail(ErrorCode::lease_lost)) : Status();
+}
+
+void FakeBucket::fail_next(int requests) {
+  std::lock_guard lock(mutex_);
+  requests_to_fail_ = requests;
 }
 
 void FakeBucket::die_after(int requests) {

@@ -4,6 +4,7 @@
 #include "outbox_places.h"
 
 #include <tus/testing/fake_lease.h>
+#include <tus/testing/fake_part_store.h>
 
 #include <gtest/gtest.h>
 
@@ -92,6 +93,24 @@ TEST_P(Shared, WhatWasPromisedIsToldIfItHappened) {  // [HOOK-39]
   std::ranges::sort(taken);
   EXPECT_EQ(taken, (Lines{"post-create there", "post-create was-here", "post-terminate gone",
                           "post-terminate was-here"}));
+  EXPECT_EQ(records(), 0u);
+}
+
+TEST_P(Shared, NothingIsToldOnSuspicionSoon) {  // [HOOK-39]
+  const auto bucket = std::make_shared<testing::FakeBucket>();
+  const auto store = testing::make_fake_part_store(bucket);
+  {
+    Post dead(open());
+    (void)create(*store, "a", dead);
+    dead.promise(HookEvent::post_create, "a");
+    dead.promise(HookEvent::post_finish, "a");
+  }
+  bucket->fail_next(5);
+  Post next(open(), Post::quick(), store);
+  next->start();
+  ASSERT_TRUE(next.transport.wait_for(1));
+  next.close(10s);
+  EXPECT_EQ(next.transport.taken(), (Lines{"post-create a"}));
   EXPECT_EQ(records(), 0u);
 }
 

@@ -151,6 +151,30 @@ class RequestsFailForLong(FaultTest):
         client.finish()
         self.assert_stored(self.bucket, client.path, self.payload)
 
+    def test_s3_takes_no_parts(self):
+        """[S3RUN-10] Records are written and parts are not taken: a PATCH, in parts or as a whole, is answered in time too."""
+        for flags in ((), ("-s3-max-memory=12582912",)):  # the second: parts are sent while they come
+            with self.subTest(flags=flags):
+                server = self.serve_here(*flags)
+                client = self.client(server)
+                client.create()
+                self.proxy.fail("UploadPart", "hang-before", nth=0)
+                begin = time.monotonic()
+                with server.wire() as wire:
+                    wire.send_head("PATCH", client.path, patch_fields(0, SIZE))
+                    try:
+                        wire.send(self.payload.read(0, SIZE))
+                    except BROKEN:
+                        pass  # the answer came before the end of the body
+                    answer = wire.receive()
+                self.report(f"{flags}: {answer.status} after {time.monotonic() - begin:.1f} s")
+                self.assertLess(time.monotonic() - begin, ANSWER_SECONDS)
+                self.assert_failed_well(answer)
+                self.assert_logged(server, "UploadPart")
+                self.proxy.heal()
+                client.finish()
+                self.assert_stored(self.bucket, client.path, self.payload)
+
     def test_what_s3_says_is_in_the_log(self):
         """[S3RUN-11]"""
         server = self.serve_here()

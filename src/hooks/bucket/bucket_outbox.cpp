@@ -12,6 +12,7 @@
 #include "hooks/common/record_times.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -74,6 +75,7 @@ class BucketOutbox final : public Outbox {
   Claims claims_;
   RecordSet records_;
   RecordTimes times_;
+  std::atomic<unsigned> later_ = 0;  // a number for each record that has to come behind others
   // The run of a process without others, which needs no object.
   const std::string alone_ = random_id().substr(0, nobody.size());
 
@@ -133,8 +135,10 @@ Awaitable<Result<OutboxEntry>> BucketOutbox::put(Envelope envelope) {
   bool is_first = false;
   if (envelope.event != HookEvent::post_create && !all_is_ours()) {
     is_first = true;
+    // A record with this name may have been tried, and be there: none gets the name of another.
+    const std::chrono::nanoseconds later(1 + later_.fetch_add(1) % 1'000'000);
     auto listed = co_await records_.of_line(entry.line, [&](const OutboxEntry& other) {
-      entry.since = std::max(entry.since, other.since + std::chrono::nanoseconds(1));
+      entry.since = std::max(entry.since, other.since + later);
       if (is_elsewhere(other)) is_first = false;
     });
     if (!listed) co_return fail(std::move(listed.error()));

@@ -40,6 +40,8 @@ struct DeliveryOptions {
   // its clock set.
   std::chrono::milliseconds try_at_least{600'000};
   std::chrono::milliseconds look_around{10'000};  // how often others' records are looked for
+  // Between two looks at a store that does not say whether a change was made.
+  std::chrono::milliseconds ask_again{1'000};
   // Between two questions whether another process has had its turn; they begin at 200 ms, and double.
   std::chrono::milliseconds longest_wait_for_others{200};
   std::size_t most_in_memory = 100'000;  // records; the others wait in the outbox alone
@@ -153,6 +155,7 @@ class Deliveries {
   std::multiset<std::chrono::system_clock::time_point> waiting_since_;  // of those in lines_
   bool closing_ = false;
   bool stopped_ = false;
+  bool may_guess_ = false;  // the store did not answer for long; of look_around() alone
   // Records of dead processes, from when they came to us until they are in lines_.
   std::unordered_set<std::uint64_t> arriving_;
   Event stopping_;

@@ -20,7 +20,7 @@ std::string to_legacy(const HookMessage& message);
 // The same message with the place that a store has chosen, where it says none. Of both formats.
 std::string with_storage(std::string body, const std::map<std::string, std::string>& storage);
 
-// With a new event id.
+// Its event id is a new one, or the one of what can happen to this upload only once.
 Envelope make_envelope(const HookMessage& message, Format format);
 
 // As Go spells names of header fields: "x-request-id" is "X-Request-Id".

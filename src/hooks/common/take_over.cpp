@@ -9,6 +9,13 @@
 
 namespace tus::hooks {
 
+namespace {
+
+// At a store that does not answer; then it is not asked so often for the others.
+constexpr int looks_before_a_guess = 20;
+
+}  // namespace
+
 Awaitable<void> Deliveries::look_around() {
   for (;;) {
     std::exception_ptr thrown;
@@ -94,7 +101,14 @@ Awaitable<bool> Deliveries::settle(OutboxEntry& entry, bool ended_later) {
     if (buried) parts_.metrics.hook_given_up(entry.event);
     co_return false;
   }
-  // Better told once too often than never.
+  // Better told once too often than never; but receivers drop what comes again, so that a guess that was wrong would
+  // hide what happens later.
+  for (int look = 1; !made && look < looks_before_a_guess && !may_guess_; ++look) {
+    const auto later = Deadline::after(parts_.clock.now(), options_.ask_again);
+    if (co_await stopping_.wait(later)) break;
+    made = co_await was_made(entry);
+  }
+  may_guess_ = !made;
   if (!made) log(LogLevel::warn, "HookRecordUnclear", entry, "", made.error());
   entry.has_happened = made ? *made : true;
   if (!entry.has_happened) co_await drop(entry);

@@ -104,6 +104,7 @@ class Post {
     DeliveryOptions options;
     options.retry_delay = std::chrono::milliseconds(1);
     options.look_around = std::chrono::milliseconds(20);
+    options.ask_again = std::chrono::milliseconds(1);
     options.try_at_least = std::chrono::milliseconds(0);
     return options;
   }

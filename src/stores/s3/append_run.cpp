@@ -13,6 +13,9 @@ namespace {
 
 const Deadline never = Deadline::never();
 
+// So many times the wait for a silent body, one may take for a part whose memory others want.
+constexpr int slow_after = 10;
+
 std::string what_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
@@ -149,7 +152,12 @@ std::uint64_t AppendRun::known_end() const noexcept {
 }
 
 std::uint64_t AppendRun::plan_part() const {
-  const auto& limits = context_.options.parts;
+  auto limits = context_.options.parts;
+  // Of these no part is sent while it comes, so that all of it has to fit.
+  if (!source_.remaining() || where_ == PartsGo::aside) {
+    limits.preferred =
+        std::min(limits.preferred, std::max(limits.smallest, context_.memory.limit() / 4));
+  }
   const auto& length = work_.info().length;
   std::uint64_t size = 0;
   if (first_size_ == 0) {
@@ -202,7 +210,8 @@ Awaitable<bool> AppendRun::begin_part() {
   }
   if (!has_all_taken()) co_return false;
   part_size_ = size;
-  if (where_ == PartsGo::into_the_upload) holder_.begin();
+  wanted_since_.reset();
+  holder_.begin();
   co_return true;
 }
 
@@ -313,7 +322,8 @@ Awaitable<void> AppendRun::stream_part(std::uint64_t size) {
 
 Awaitable<bool> AppendRun::make_aside() {
   if (!aside_.upload.empty()) co_return true;
-  aside_.name = context_.names.staged(work_.state.object);
+  // Its own: a copy that a dead server has asked for must never find other bytes under the name.
+  aside_.name = context_.names.staged(work_.state.object + "/" + context_.new_claim());
   auto made = co_await context_.bucket.create_multipart(aside_.name, {}, context_.deadline());
   if (made) {
     aside_.upload = *std::move(made);
@@ -343,7 +353,7 @@ Awaitable<void> AppendRun::count_parts() {
   bytes_.restart(ledger.parts_end);
   bytes_.room.release();
   work_.become_unsure();
-  if (!lease_.lost()) (void)co_await work_.reload(context_.deadline());
+  if (!lease_.lost()) (void)co_await work_.reload(context_.deadline_after_failure());
 }
 
 Awaitable<void> AppendRun::keep_the_rest() {
@@ -356,7 +366,7 @@ Awaitable<void> AppendRun::keep_the_rest() {
     if (!kept) {
       fail_with(kept.error());
       if (kept.error() == ErrorCode::no_space || lease_.lost()) co_return;
-      (void)co_await work_.reload(context_.deadline());
+      (void)co_await work_.reload(context_.deadline_after_failure());
       co_return;
     }
   }
@@ -389,7 +399,28 @@ AppendRun::Aside AppendRun::take_aside() {
 void AppendRun::start_watch() {
   if (watching_ || bytes_.room.bytes() == 0) return;
   watching_ = true;
-  tasks_.spawn(*executor_, watch());
+  tasks_.spawn(*executor_, where_ == PartsGo::aside ? watch_aside() : watch());
+}
+
+// What is staged was acknowledged to nobody, and there is no other place for it: it may go on while it comes in good
+// time, and no longer when it does not.
+Awaitable<void> AppendRun::watch_aside() {
+  const auto& options = context_.options;
+  while (!over_ && !error_ && bytes_.room.bytes() > 0) {
+    const auto later = Deadline::after(context_.clock->now(), options.stalled_after);
+    const bool asked = co_await nudge_->take(later);
+    if (over_ || error_) break;
+    const auto now = context_.clock->now();
+    if (asked && !wanted_since_) wanted_since_ = now;
+    if (!wanted_since_) continue;
+    const bool silent = now >= last_bytes_ + options.stalled_after;
+    const bool slow = now >= *wanted_since_ + slow_after * options.stalled_after;
+    if (!silent && !slow) continue;
+    fail_with(Error(ErrorCode::overloaded, "others need the memory"));
+    source_.interrupt(BodyState::interrupted);
+    break;
+  }
+  watching_ = false;
 }
 
 Awaitable<void> AppendRun::watch() {
@@ -398,16 +429,6 @@ Awaitable<void> AppendRun::watch() {
     const bool asked = co_await nudge_->take(Deadline::at(due));
     if (over_ || error_) break;
     if (!asked && context_.clock->now() < last_bytes_ + context_.options.stalled_after) continue;
-    if (where_ == PartsGo::aside) {
-      // What is staged was acknowledged to nobody.
-      if (!asked) {
-        last_bytes_ = context_.clock->now();
-        continue;
-      }
-      fail_with(Error(ErrorCode::overloaded, "others need the memory"));
-      source_.interrupt(BodyState::interrupted);
-      break;
-    }
     co_await spill(asked ? SpillReason::shortage : SpillReason::stalled);
     last_bytes_ = context_.clock->now();
   }

@@ -75,6 +75,7 @@ class AppendRun {
   Awaitable<void> mark_the_end();
   void start_watch();
   Awaitable<void> watch();
+  Awaitable<void> watch_aside();
   Awaitable<void> spill(SpillReason why);
   void fail_with(Error error);
 
@@ -108,6 +109,8 @@ class AppendRun {
   bool broken_off_ = false;  // a part that was sent while it came
   std::optional<asio::any_io_executor> executor_;
   std::chrono::steady_clock::time_point last_bytes_;
+  // Others have asked for the memory of a part that is staged.
+  std::optional<std::chrono::steady_clock::time_point> wanted_since_;
   TaskGroup tasks_;
 };
 

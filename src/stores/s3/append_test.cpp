@@ -198,6 +198,63 @@ TEST(s3_append, a_silent_client_holds_no_memory_that_others_need) {
   EXPECT_EQ(idle.part_slots_wanted, 0u);
 }
 
+Awaitable<void> stage_all(Upload& upload, ScriptSource& source, AppendOutcome& outcome) {
+  FakeLease lease;
+  AppendRequest request(upload.info().offset);
+  request.mode = AppendRequest::Mode::staged;
+  outcome = co_await upload.append(lease, source, std::move(request), never);
+  (void)co_await upload.rollback_staged(lease, never);
+}
+
+// [S3-33] Nor does one whose bytes wait for their checksum: those can be put nowhere, so it is ended.
+TEST(s3_append, a_silent_client_with_a_checksum_holds_no_memory_that_others_need) {
+  auto options = Bench::small_options();
+  options.max_memory = 6;
+  options.stalled_after = std::chrono::milliseconds(20);
+  Bench bench(options);
+  auto silent = *bench.create("silent", 40);
+  auto other = *bench.create("other", 23);
+  auto script = BodyScript::chunked(pattern(40), 4);
+  script.hold_before = 3;
+  ScriptSource held(std::move(script));
+  ScriptSource whole(BodyScript::chunked(pattern(23), 4));
+  AppendOutcome first;
+  AppendOutcome second;
+  TestLoop loop;
+  loop.spawn(stage_all(*silent, held, first));
+  loop.run_until_idle();
+  loop.spawn(append_all(*other, whole, second));
+  loop.run();
+  EXPECT_FALSE(second.error);
+  EXPECT_EQ(second.safe_offset, 23u);
+  ASSERT_TRUE(first.error);
+  EXPECT_TRUE(*first.error == ErrorCode::overloaded);
+  EXPECT_EQ(first.safe_offset, 0u);
+  EXPECT_EQ(bench.store().figures().memory_used, 0u);
+  EXPECT_EQ(bench.inspect(silent->info().id)->offset, 0u);
+}
+
+// [S3-33] What cannot be sent while it comes is in parts that leave room for others.
+TEST(s3_append, bodies_of_unknown_length_have_parts_that_fit) {
+  auto options = in_kib(Instances::several);
+  options.max_memory = 40 * kib;
+  for (const bool staged : {false, true}) {
+    SCOPED_TRACE(staged);
+    Bench bench(options, kib_quirks());
+    const auto text = pattern(200 * kib);
+    auto upload = *bench.create("a", std::nullopt);
+    FakeLease lease;
+    ScriptSource source(staged ? BodyScript::whole(text) : BodyScript::chunked(text, 7 * kib));
+    AppendRequest request(0);
+    request.mode = staged ? AppendRequest::Mode::staged : AppendRequest::Mode::plain;
+    EXPECT_FALSE(run(upload->append(lease, source, std::move(request), never)).error);
+    if (staged) EXPECT_TRUE(run(upload->commit_staged(lease, never)));
+    for (const auto& part : bench.bucket().parts("a")) EXPECT_EQ(part.size, 10 * kib);
+    EXPECT_EQ(bench.bucket().parts("a").size(), 20u);
+    EXPECT_TRUE(bench.bucket().part_bytes("a") == text);
+  }
+}
+
 // [S3-33] Nor many of them: neither the memory nor what carries parts is theirs, whatever they have announced.
 TEST(s3_append, a_crowd_of_silent_clients_stops_nobody) {
   auto options = Bench::small_options();

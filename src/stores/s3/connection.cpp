@@ -30,6 +30,11 @@ ClientOptions client_options(const S3StoreOptions& options, const FoundCredentia
   // With pauses and stalls less than two minutes in all.
   client.attempts = 8;
   client.attempt_timeout = std::min(client.attempt_timeout, options.request_timeout);
+  // So that also a body that S3 does not take is answered within twice the time: half for beginning anew, an attempt that
+  // stalls, and half for a look at what is there.
+  const auto timeout = std::chrono::ceil<std::chrono::seconds>(options.request_timeout);
+  client.stall = std::min(client.stall, std::max(timeout, std::chrono::seconds(2)));
+  client.patience = options.request_timeout / 2;
   return client;
 }
 

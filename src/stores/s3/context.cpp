@@ -63,6 +63,10 @@ Deadline Context::deadline(std::uint64_t bytes) const {
   return Deadline::after(clock->now(), options.request_timeout + for_bytes);
 }
 
+Deadline Context::deadline_after_failure() const {
+  return Deadline::after(clock->now(), options.request_timeout / 2);
+}
+
 Awaitable<Room> Context::hold(std::uint64_t bytes, Deadline deadline) {
   auto room = memory.try_reserve(bytes);
   if (room.bytes() > 0 || bytes == 0) co_return room;

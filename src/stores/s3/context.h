@@ -47,6 +47,8 @@ struct Context {
   std::chrono::sys_seconds wall() const;
   // For one request with so many bytes: a slow line may need its time for them.
   Deadline deadline(std::uint64_t bytes = 0) const;
+  // For a look at what a failed request has left: half of the usual, for the request has had its time.
+  Deadline deadline_after_failure() const;
   // Of `memory`: none when the deadline passes first. Waits are told.
   Awaitable<Room> hold(std::uint64_t bytes, Deadline deadline);
   S3Figures figures() const noexcept;

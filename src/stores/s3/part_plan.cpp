@@ -36,18 +36,42 @@ std::optional<std::uint64_t> only_first_part_size(const PartLimits& limits, std:
   return least == most ? std::optional(least) : std::nullopt;
 }
 
-std::uint64_t next_part_size(const PartLimits& limits, const PartsSoFar& so_far) {
-  auto size = std::max(so_far.first, limits.smallest);
-  if (so_far.doubles || !so_far.length) {
-    // Beyond this no size is allowed anyway.
-    const auto between = std::max(limits.most / doublings_of_an_upload, 1u);
-    const auto doublings = std::min(so_far.count / between, 20u);
-    size = size > limits.largest >> doublings ? limits.largest : size << doublings;
+namespace {
+
+std::uint32_t parts_between_doublings(const PartLimits& limits) {
+  return std::max(limits.most / doublings_of_an_upload, 1u);
+}
+
+// Of the part behind `count` others, where sizes double.
+std::uint64_t doubled(const PartLimits& limits, std::uint64_t first, std::uint32_t count) {
+  // Beyond this no size is allowed anyway.
+  const auto doublings = std::min(count / parts_between_doublings(limits), 20u);
+  return first > limits.largest >> doublings ? limits.largest : first << doublings;
+}
+
+// All the parts there may be behind `count` others.
+std::uint64_t room_of_doubled(const PartLimits& limits, std::uint64_t first, std::uint32_t count) {
+  const auto between = parts_between_doublings(limits);
+  std::uint64_t room = 0;
+  while (count < limits.most) {
+    const auto next = std::min((count / between + 1) * between, limits.most);
+    room += (next - count) * doubled(limits, first, count);
+    count = next;
   }
+  return room;
+}
+
+}  // namespace
+
+std::uint64_t next_part_size(const PartLimits& limits, const PartsSoFar& so_far) {
+  const auto first = so_far.first > 0 ? so_far.first : limits.smallest;
+  const bool doubles = so_far.doubles || !so_far.length;
+  auto size = doubles ? doubled(limits, first, so_far.count) : first;
   if (so_far.length) {
     const auto rest = *so_far.length - std::min(*so_far.length, so_far.bytes);
     const auto left = limits.most - std::min(limits.most, so_far.count);
-    size = std::max(size, share(limits, rest, left));
+    const bool is_enough = doubles && room_of_doubled(limits, first, so_far.count) >= rest;
+    if (!is_enough) size = std::max(size, share(limits, rest, left));
   }
   return std::min(size, limits.largest);
 }

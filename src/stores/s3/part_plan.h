@@ -37,9 +37,9 @@ std::optional<std::uint64_t> only_first_part_size(const PartLimits& limits, std:
 // The size of the next part, at least; the last one may be smaller. Always as the first one, as some want
 // it (R2), but where that would need more parts than there may be:
 //   - with a known length it is what the rest divided by the remaining parts needs;
-//   - without one it doubles with every tenth of the parts, so that 5 MiB at the start lead to 5 TiB, and
-//     goes on to do so when the length becomes known.
-// It depends on nothing but this, so that two servers of which one died send a part with the same bytes.
+//   - without one it doubles with every tenth of the parts, so that 5 MiB at the start lead to 4.8 TiB, and
+//     goes on to do so when the length becomes known, unless that needs more.
+// It depends on nothing but this, so that a part has the same size whoever sends it, and when.
 std::uint64_t next_part_size(const PartLimits& limits, const PartsSoFar& so_far);
 
 }  // namespace tus::s3

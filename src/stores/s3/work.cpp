@@ -156,10 +156,13 @@ Awaitable<Status> Work::claim_for_parts(const Lease& lease, std::uint64_t first_
                                         Deadline deadline) {
   if (auto may = may_write(lease); !may) co_return may;
   if (auto sure = co_await be_sure(deadline); !sure) co_return sure;
-  if (first_size(state) > 0) co_return co_await claim(lease, deadline);
+  // Of an upload with a known length the list of parts says enough.
+  const bool is_said =
+      state.file.bucket.part_size > 0 || (!state.ledger.parts.empty() && info().length);
+  if (is_said) co_return co_await claim(lease, deadline);
   const auto say = [this, first_part](stores::InfoFile& file) {
-    if (first_size(state) > 0) return;
-    file.bucket.part_size = first_part;
+    if (file.bucket.part_size > 0) return;
+    file.bucket.part_size = state.ledger.parts.empty() ? first_part : first_size(state);
     file.bucket.doubles = !file.info.length;
   };
   co_return co_await change(lease, say, deadline);

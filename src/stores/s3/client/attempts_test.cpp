@@ -81,6 +81,21 @@ TEST_F(S3AttemptsTest, AnAttemptThatHangsLeavesTimeForAnother) {  // [S3CLIENT-7
   EXPECT_EQ(seen().size(), 2u);
 }
 
+TEST_F(S3AttemptsTest, ALargeBodyThatNobodyTakesIsNotSentForever) {  // [S3CLIENT-7]
+  options_.stall = 1s;
+  options_.patience = 500ms;
+  serve([](Peer& peer, const SeenRequest&, int) {
+    peer.hold();
+    return Then::close;
+  });
+  const std::string large(40'000, 'x');
+  const auto start = std::chrono::steady_clock::now();
+  const auto given_up = run(s3().put_object(name, payload_of(large), {}, {}, Deadline::never()));
+  EXPECT_EQ(given_up.error().trouble, Trouble::unavailable);
+  EXPECT_THAT(given_up.error().detail, HasSubstr("after attempt 1"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
+}
+
 TEST_F(S3AttemptsTest, AnAttemptThatTakesTooLongLeavesTimeForAnother) {  // [S3CLIENT-7]
   options_.attempt_timeout = 500ms;
   serve([](Peer& peer, const SeenRequest&, int number) {

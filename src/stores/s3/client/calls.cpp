@@ -141,6 +141,10 @@ Awaitable<std::expected<net::HttpReply, CallFailure>> Calls::repeat(const Call& 
   bool clock_taken = false;
   bool keys_changed = false;
   bool lost = false;
+  const auto begun = std::chrono::steady_clock::now();
+  const auto last_start = size_of_body(call) > small_payload
+                              ? deadline.sooner(Deadline::after(begun, options_.patience))
+                              : deadline;
   const auto most = call.attempts > 0 ? call.attempts : options_.attempts;
   for (int number = 1;; ++number) {
     const auto start = parts_.clock->now();
@@ -171,7 +175,7 @@ Awaitable<std::expected<net::HttpReply, CallFailure>> Calls::repeat(const Call& 
     lost = lost || may_have_been_done(failure);
     const auto pause = std::max<std::chrono::milliseconds>(pause_before(number), made.not_before);
     const auto next = Deadline::after(std::chrono::steady_clock::now(), pause);
-    if (made.again != Again::later || number >= most || deadline.passed(next.when())) {
+    if (made.again != Again::later || number >= most || last_start.passed(next.when())) {
       failure.failure.detail += ", after attempt " + std::to_string(number);
       co_return std::unexpected(std::move(failure));
     }

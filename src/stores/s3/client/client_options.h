@@ -56,6 +56,8 @@ struct ClientOptions {
   std::chrono::milliseconds attempt_timeout{30'000};
   // An attempt is given up when for that long no byte moves; of those that take long by nature: four times that.
   std::chrono::seconds stall{10};
+  // A request with a large body has a late deadline, for a slow line; but nothing of it is sent again after that long.
+  std::chrono::milliseconds patience{30'000};
   // Before attempt n + 1: a random time up to first_pause * 2^n, and no more than longest_pause.
   std::chrono::milliseconds first_pause{100};
   std::chrono::milliseconds longest_pause{5'000};

@@ -85,7 +85,7 @@ std::string json_keys(std::string_view id, std::string_view expiration) {
          R"(","SecretAccessKey":"s","Token":"t","Expiration":")" + std::string(expiration) + "\"}";
 }
 
-TEST_F(S3CredentialsTest, TheEnvironmentComesBeforeTheDefaultProfile) {  // [S3CLIENT-13]
+TEST_F(S3CredentialsTest, TheEnvironmentComesBeforeProfiles) {  // [S3CLIENT-13]
   files_["/home/x/.aws/credentials"] =
       "[default]\naws_access_key_id=file\naws_secret_access_key=s\n[p]\naws_access_key_id=named\n"
       "aws_secret_access_key=s\naws_session_token=tok\n";
@@ -103,6 +103,9 @@ TEST_F(S3CredentialsTest, TheEnvironmentComesBeforeTheDefaultProfile) {  // [S3C
   environment_["AWS_REGION"] = "r4";
   EXPECT_EQ(find()->region, "r4");
   environment_["AWS_PROFILE"] = "p";
+  EXPECT_EQ(key_id(), "env") << "as the SDK for Go has it";
+  environment_.erase("AWS_ACCESS_KEY_ID");
+  environment_.erase("AWS_SECRET_ACCESS_KEY");
   EXPECT_EQ(key_id(), "named");
   EXPECT_EQ((*get())->token, "tok");
   environment_["AWS_PROFILE"] = "q";

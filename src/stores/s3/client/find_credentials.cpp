@@ -49,9 +49,9 @@ class Search {
                              "\" in the AWS configuration: check AWS_PROFILE");
     region_ = first_of({around_.get("AWS_REGION"), around_.get("AWS_DEFAULT_REGION"),
                         value_of(profile_, "region")});
-    if (!name.empty()) return of_profile(name);
     if (auto found = of_environment()) return *std::move(found);
     if (auto found = of_web_identity()) return *std::move(found);
+    if (!name.empty()) return of_profile(name);
     if (!profile_.empty() && !value_of(profile_, "aws_access_key_id").empty())
       return of_profile("default");
     if (!value_of(profile_, "role_arn").empty()) return of_profile("default");

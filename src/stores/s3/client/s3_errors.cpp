@@ -24,6 +24,10 @@ constexpr auto rows = std::to_array<Row>({
     {"InvalidPart", {Trouble::bad_parts, Again::never}},
     {"InvalidPartOrder", {Trouble::bad_parts, Again::never}},
     {"EntityTooSmall", {Trouble::bad_parts, Again::never}},
+    // Ceph's, MinIO's.
+    {"QuotaExceeded", {Trouble::full, Again::never}},
+    {"XMinioStorageFull", {Trouble::full, Again::never}},
+    {"XMinioAdminBucketQuotaExceeded", {Trouble::full, Again::never}},
     {"NotImplemented", {Trouble::unsupported, Again::never}},
     {"MethodNotAllowed", {Trouble::unsupported, Again::never}},
     {"RequestTimeTooSkewed", {Trouble::refused, Again::with_its_clock}},
@@ -62,6 +66,8 @@ Verdict judge_status(int status) noexcept {
     case 412:
     case 416:
       return {Trouble::changed, Again::never};
+    case 507:
+      return {Trouble::full, Again::never};
     case 307:  // a bucket is so new that names do not lead to it yet
     case 408:
     case 429:

@@ -85,6 +85,8 @@ class FakeBucket {
   // After so many more requests nothing is done any more, and each fails, until revive().
   void die_after(int requests);
   void revive();
+  // So many requests fail from now on.
+  void fail_next(int requests);
   // All bytes of an upload that count, without asking the store. For tests.
   std::string peek(const UploadId& id) const;
 
@@ -99,6 +101,7 @@ class FakeBucket {
   FakeBucketOptions options_;
   Fault fault_ = Fault::none;
   std::optional<int> requests_left_;
+  int requests_to_fail_ = 0;
   std::map<UploadId, Record> records_;
   std::map<std::pair<UploadId, int>, Rest> rests_;
   std::map<UploadId, std::map<std::size_t, std::string>> parts_;
