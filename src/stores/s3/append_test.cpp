@@ -96,6 +96,47 @@ TEST(s3_append, two_servers_in_turn) {
   EXPECT_TRUE(bench.bucket().peek("a") == text);
 }
 
+// [S3-31] What is remembered is made sure of by one request, and given up when the other has written.
+TEST(s3_append, a_look_at_what_is_remembered_is_one_request) {
+  Bench bench(in_kib(Instances::several), kib_quirks());
+  const auto other = bench.make_store();
+  const auto text = pattern(60 * kib);
+  auto made = bench.create("a", text.size(), text.substr(0, 7 * kib));
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  made->reset();
+  bench.faults().reset_counts();
+  EXPECT_EQ(bench.inspect(id)->offset, 7 * kib);
+  EXPECT_EQ(bench.faults().requests(), 1);
+  auto upload = run(other->open(id, FakeLease(), never));
+  ASSERT_TRUE(upload);
+  EXPECT_EQ(Bench::append(**upload, text.substr(7 * kib, kib)).safe_offset, 8 * kib);
+  EXPECT_EQ(bench.inspect(id)->offset, 8 * kib);
+  upload->reset();
+  EXPECT_EQ(run(other->inspect(id, never))->offset, 8 * kib);
+  EXPECT_TRUE(run((*bench.open(id))->terminate(FakeLease(), never)));
+  EXPECT_TRUE(run(other->inspect(id, never)).error() == ErrorCode::upload_not_found);
+}
+
+// [S3-31] Who only looks while another is in the middle of writing remembers nothing of it.
+TEST(s3_append, what_another_writes_is_not_remembered) {
+  Bench bench;
+  const auto other = bench.make_store();
+  auto made = bench.create("a", 40);
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  EXPECT_EQ(Bench::append(**made, pattern(7)).safe_offset, 7u);
+  {
+    auto looker = run(other->open(id, FakeLease(), never));
+    ASSERT_TRUE(looker);
+    EXPECT_EQ((*looker)->info().offset, 7u);
+  }
+  // Under the same claim, so that the record stays as it is.
+  EXPECT_EQ(Bench::append(**made, pattern(7).substr(0, 5)).safe_offset, 12u);
+  EXPECT_EQ(run(other->inspect(id, never))->offset, 12u);
+  EXPECT_EQ((*run(other->open(id, FakeLease(), never)))->info().offset, 12u);
+}
+
 Awaitable<void> append_all(Upload& upload, ScriptSource& source, AppendOutcome& outcome) {
   FakeLease lease;
   outcome = co_await upload.append(lease, source, AppendRequest(upload.info().offset), never);

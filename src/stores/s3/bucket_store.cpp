@@ -53,8 +53,11 @@ Awaitable<Result<std::unique_ptr<Upload>>> BucketStore::open(UploadId id, const 
 }
 
 Awaitable<Result<UploadInfo>> BucketStore::inspect(UploadId id, Deadline deadline) {
-  if (context_->alone()) {
-    if (auto info = context_->warm.look(id)) co_return *std::move(info);
+  if (auto known = context_->warm.look(id)) {
+    if (context_->alone()) co_return std::move(known->info);
+    // Whoever writes it puts its record first.
+    auto changed = co_await context_->looker.record_changed(*known, deadline);
+    if (changed && !*changed) co_return std::move(known->info);
   }
   auto state = co_await context_->looker.look(std::move(id), deadline);
   if (!state) co_return fail(std::move(state.error()));

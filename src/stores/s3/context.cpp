@@ -92,6 +92,10 @@ std::string Context::new_claim() {
   return instance_ + "-" + std::to_string(claims_.fetch_add(1, std::memory_order_relaxed));
 }
 
+bool Context::is_ours(const stores::InfoFile& record) const {
+  return alone() || record.bucket.claim.starts_with(instance_ + "-");
+}
+
 void Context::rest_is_stale(const std::string& object) {
   std::lock_guard lock(stale_mutex_);
   stale_rests_.insert(object);

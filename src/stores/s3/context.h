@@ -54,6 +54,9 @@ struct Context {
   S3Figures figures() const noexcept;
   // Differs from all others, of other processes too.
   std::string new_claim();
+  // Whether the last version of a record is ours: then nobody has begun to write behind it. Without that, somebody may
+  // be in the middle of it, and a record that stays as it is says nothing.
+  bool is_ours(const stores::InfoFile& record) const;
 
   const std::shared_ptr<Bucket> bucket_owner;
   Bucket& bucket;

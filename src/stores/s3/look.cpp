@@ -70,6 +70,14 @@ Awaitable<Result<State>> Looker::read_any_record(UploadId id, std::string object
   co_return state;
 }
 
+Awaitable<Result<bool>> Looker::record_changed(const Glance& seen, Deadline deadline) {
+  auto name = names_.info(seen.object);
+  auto found = co_await bucket_.get_object(std::move(name), largest_record, seen.etag, deadline);
+  if (!found && found.error().trouble == Trouble::missing) co_return true;
+  if (!found) co_return fail(as_error(std::move(found.error())));
+  co_return found->has_value();
+}
+
 Awaitable<Result<State>> Looker::read_record_of(UploadId id, std::string object,
                                                 Deadline deadline) {
   auto state = co_await read_any_record(id, std::move(object), deadline);

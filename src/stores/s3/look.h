@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stores/s3/state.h"
+#include "stores/s3/warm_uploads.h"
 
 #include <tus/deadline.h>
 #include <tus/error.h>
@@ -26,6 +27,8 @@ class Looker {
   Awaitable<Result<State>> read_record(UploadId id, Deadline deadline);
   // Also that of an upload that is being terminated, or has another id with the same object.
   Awaitable<Result<State>> read_any_record(UploadId id, std::string object, Deadline deadline);
+  // Whether it is another one than was seen, or gone.
+  Awaitable<Result<bool>> record_changed(const Glance& seen, Deadline deadline);
   // The rest of it, for a record that was read.
   Awaitable<Result<State>> look_at_data(State state, Deadline deadline);
   // As S3 lists them, with gaps and empty ones.

@@ -27,11 +27,12 @@ std::optional<Warm> WarmUploads::take(const UploadId& id) {
   return warm;
 }
 
-std::optional<UploadInfo> WarmUploads::look(const UploadId& id) const {
+std::optional<Glance> WarmUploads::look(const UploadId& id) const {
   std::lock_guard lock(mutex_);
   auto it = entries_.find(id.str());
   if (it == entries_.end()) return std::nullopt;
-  return it->second.warm.state.file.info;
+  const auto& state = it->second.warm.state;
+  return Glance{state.file.info, state.object, state.etag};
 }
 
 void WarmUploads::put(Warm warm) {

@@ -24,6 +24,13 @@ struct Warm {
   std::optional<ByteRun> tail;
 };
 
+// What is known of one without having it.
+struct Glance {
+  UploadInfo info;
+  std::string object;
+  std::string etag;  // of the record
+};
+
 // Shared by all who have an upload open in this process.
 struct Presence {
   std::atomic<std::uint64_t> latest = 0;  // only who opened it last leaves something to remember
@@ -38,8 +45,8 @@ class WarmUploads {
   std::shared_ptr<Presence> presence(const UploadId& id);
 
   std::optional<Warm> take(const UploadId& id);
-  // What is known of one that nobody has open.
-  std::optional<UploadInfo> look(const UploadId& id) const;
+  // Of one that nobody has open.
+  std::optional<Glance> look(const UploadId& id) const;
   void put(Warm warm);
   void forget(const UploadId& id);
 

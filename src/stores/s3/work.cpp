@@ -28,7 +28,7 @@ Work::Work(Context& context, State s, std::optional<ByteRun> t)
 
 Work::~Work() {
   const bool is_last = presence_->latest.load() == ticket_;
-  if (!sure_ || presence_->gone || !is_last) return;
+  if (!sure_ || presence_->gone || !is_last || !context_.is_ours(state.file)) return;
   try {
     context_.warm.put(Warm{std::move(state), std::move(tail)});
   } catch (...) {
