@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A hook says into which bucket, and under which key, the bytes of an upload go."""
+"""Where the bytes of an upload go, by flags and as a hook says it, and what the object is made with."""
 import json
 
 from harness import main
 from hook_kit import FileHooks, HttpHooks
 from payload import Payload
-from s3_kit import MIB, PART, S3Test, Stubborn, key_of
+from s3_kit import MIB, PART, ProxiedS3Test, S3Test, Stubborn, key_of
 from s3_services import ceph
 from wire import TUS
 
@@ -97,6 +97,48 @@ class Places(S3Test):
                 self.assertNotIn(b"not-there", answer.body)
                 self.assertEqual((self.bucket.keys(), self.bucket.multiparts(""), self.other.keys()), ([], [], []))
         self.assert_logged(server, "not-there-at-all", "NoSuchBucket")
+
+
+class Flags(ProxiedS3Test):
+    def one_upload(self, server):
+        payload = Payload(self.scratch, 100)
+        with server.wire() as wire:
+            self.upload(wire, server, payload)
+        return payload
+
+    def test_prefixes_and_headers(self):
+        """[S3RUN-34] Data and records have prefixes of their own, and the object the fields that it is to be served with."""
+        server = self.serve_here("-s3-object-prefix=data/", "-s3-metadata-object-prefix=meta/",
+                                 "-s3-cache-control=max-age=60", "-s3-content-disposition=attachment")
+        payload = self.one_upload(server)
+        data, record = self.bucket.keys()
+        self.assertEqual((data[:5], record[:5], record), ("data/", "meta/", f"meta/{data[5:]}.info"))
+        self.assert_bytes(self.bucket.get(data), payload.read(0, 100))
+        made = self.proxy.requests("CreateMultipartUpload")[-1].fields
+        self.assertEqual((made["cache-control"], made["content-disposition"]), ("max-age=60", "attachment"))
+
+    def test_class_and_encryption(self):
+        """[S3RUN-34] As it is asked of S3, whatever this one knows of it."""
+        asked = (
+            (["-s3-storage-class=STANDARD_IA"], {"x-amz-storage-class": "STANDARD_IA"}),
+            (["-s3-server-side-encryption=AES256"], {"x-amz-server-side-encryption": "AES256"}),
+            (["-s3-server-side-encryption=aws:kms", "-s3-kms-key-id=the-key"],
+             {"x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": "the-key"}),
+        )
+        for flags, wanted in asked:
+            with self.subTest(flags=flags):
+                server = self.serve_here(*flags)
+                with server.wire() as wire:
+                    wire.ask("POST", server.base_path, {**TUS, "Upload-Length": 1, "Content-Length": 0})
+                made = self.proxy.requests("CreateMultipartUpload")[-1].fields
+                self.assertEqual({name: made.get(name) for name in wanted}, wanted)
+                server.stop()
+
+    def test_an_endpoint_without_a_scheme(self):
+        """[S3RUN-34] -s3-disable-ssl says how to speak to it."""
+        server = self.serve_s3(self.s3, self.bucket, "-s3-disable-ssl", url=self.proxy.url.partition("://")[2])
+        payload = self.one_upload(server)
+        self.assert_bytes(self.bucket.get(self.bucket.keys()[0]), payload.read(0, 100))
 
 
 if __name__ == "__main__":

@@ -39,24 +39,40 @@ Awaitable<Result<std::optional<std::uint64_t>>> remove_left_over(
   co_return bytes;
 }
 
+namespace {
+
+Awaitable<void> abort_old_multiparts(Context& context, const ObjectName& prefix,
+                                     std::chrono::sys_seconds idle_since, Deadline deadline) {
+  MultipartPage page;
+  do {
+    auto next = co_await context.bucket.list_multiparts(prefix.bucket, prefix.key, page.key_marker,
+                                                        page.upload_marker, deadline);
+    if (!next) co_return;
+    page = *std::move(next);
+    for (auto& upload : page.uploads) {
+      if (upload.initiated >= idle_since) continue;
+      MultipartName name{{prefix.bucket, std::move(upload.key)}, std::move(upload.upload)};
+      (void)co_await context.bucket.abort_multipart(std::move(name), deadline);
+    }
+  } while (!page.at_end);
+}
+
+}  // namespace
+
 Awaitable<void> remove_old_staged(Context& context, std::chrono::sys_seconds idle_since,
                                   Deadline deadline) {
-  const auto& bucket = context.names.bucket();
-  const auto prefix = context.names.staged("").key;
-  auto& s3 = context.bucket;
-  auto uploads = co_await s3.list_multiparts(bucket, prefix, "", "", deadline);
-  if (uploads) {
-    for (auto& upload : uploads->uploads) {
-      if (upload.initiated >= idle_since) continue;
-      MultipartName name{{bucket, std::move(upload.key)}, std::move(upload.upload)};
-      (void)co_await s3.abort_multipart(std::move(name), deadline);
+  const auto prefix = context.names.staged("");
+  co_await abort_old_multiparts(context, prefix, idle_since, deadline);
+  std::string after;
+  while (true) {
+    auto page = co_await context.bucket.list_objects(prefix.bucket, prefix.key, after, deadline);
+    if (!page) co_return;
+    for (const auto& object : page->objects) {
+      if (object.last_modified >= idle_since) continue;
+      (void)co_await context.bucket.delete_object({prefix.bucket, object.key}, deadline);
     }
-  }
-  auto objects = co_await s3.list_objects(bucket, prefix, "", deadline);
-  if (!objects) co_return;
-  for (auto& object : objects->objects) {
-    if (object.last_modified >= idle_since) continue;
-    (void)co_await s3.delete_object({bucket, std::move(object.key)}, deadline);
+    if (page->at_end || page->objects.empty()) co_return;
+    after = std::move(page->objects.back().key);
   }
 }
 

@@ -1,0 +1,69 @@
+// What a sweep removes, and what it leaves.
+#include "stores/s3/s3_test_kit.h"
+
+#include <chrono>
+
+namespace tus::s3::test {
+namespace {
+
+const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+const auto all_is_old = now + std::chrono::hours(1);
+const auto all_is_new = now - std::chrono::hours(1);
+
+// As the service sweeps. Bytes that became free.
+std::uint64_t sweep(Bench& bench, std::chrono::sys_seconds idle_since) {
+  ScanOptions options;
+  options.idle_since = idle_since;
+  auto scan = bench.store().scan(options);
+  std::uint64_t bytes = 0;
+  for (bool at_end = false; !at_end;) {
+    auto page = run(scan->next(never));
+    EXPECT_TRUE(page);
+    if (!page) return bytes;
+    for (auto& id : page->left_overs) {
+      auto removed =
+          run(bench.store().remove_left_over(std::move(id), FakeLease(), idle_since, never));
+      EXPECT_TRUE(removed);
+      if (removed && *removed) bytes += **removed;
+    }
+    at_end = page->at_end;
+  }
+  return bytes;
+}
+
+void begin_multipart(Bench& bench, const std::string& key, const std::string& bytes) {
+  const ObjectName name{"uploads", key};
+  auto upload = run(bench.bucket().create_multipart(name, {}, never));
+  ASSERT_TRUE(upload);
+  Payload payload;
+  payload.pieces.push_back(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(run(bench.bucket().put_part({name, *upload}, 1, payload, never)));
+}
+
+// [S3-49] Multipart uploads that no record names, and bytes that waited for their checksum; however many.
+TEST(s3_left_overs, a_sweep_removes_what_was_cut_off) {
+  auto quirks = Bench::small_quirks();
+  quirks.page_size = 7;
+  Bench bench(Bench::small_options(), quirks);
+  auto made = bench.create("kept", 40, pattern(13));
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  made->reset();
+  for (int i = 0; i < 20; ++i) {
+    const auto number = std::to_string(i);
+    begin_multipart(bench, "orphan" + number, "0123456789");
+    begin_multipart(bench, ".tusd/staged/kept/multipart" + number, "0123456789");
+    bench.bucket().put_behind_the_back({"uploads", ".tusd/staged/kept/object" + number}, "0123");
+  }
+  EXPECT_EQ(sweep(bench, all_is_new), 0u);
+  EXPECT_EQ(bench.bucket().multiparts().size(), 41u);
+  EXPECT_EQ(bench.bucket().keys().size(), 22u);
+  EXPECT_EQ(sweep(bench, all_is_old), 200u);
+  EXPECT_EQ(bench.bucket().multiparts().size(), 1u);
+  EXPECT_EQ(bench.bucket().keys(), (std::vector<std::string>{"kept.info", "kept.part"}));
+  bench.restart();
+  EXPECT_EQ(bench.inspect(id)->offset, 13u);
+}
+
+}  // namespace
+}  // namespace tus::s3::test
