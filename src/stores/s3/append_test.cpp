@@ -355,6 +355,44 @@ TEST(s3_append, large_parts_are_streamed) {
   EXPECT_EQ(bench.inspect((*cut)->info().id)->offset, 10u);
 }
 
+// [S3-03] [S3-15] Parts grow as they have to, also when the length comes in between.
+TEST(s3_append, parts_of_an_unknown_length_grow) {
+  auto options = Bench::small_options();
+  options.parts.most = 40;  // so that they double with every fourth
+  Bench bench(options);
+  const auto text = pattern(5 * 4 + 10 * 4 + 20 * 4 + 40 * 3 + 7);
+  auto upload = *bench.create("a", std::nullopt);
+  EXPECT_EQ(Bench::append(*upload, text.substr(0, 101)).safe_offset, 101u);
+  EXPECT_TRUE(run(upload->declare_length(FakeLease(), text.size(), never)));
+  EXPECT_EQ(Bench::append(*upload, text.substr(101)).safe_offset, text.size());
+  std::vector<std::uint64_t> sizes;
+  for (const auto& part : bench.bucket().parts("a")) sizes.push_back(part.size);
+  EXPECT_EQ(sizes, (std::vector<std::uint64_t>{5, 5, 5, 5, 10, 10, 10, 10, 20, 20, 20, 20, 40, 40,
+                                               40, 7}));
+  EXPECT_TRUE(run(upload->finish_and_record(FakeLease(), never)));
+  EXPECT_TRUE(bench.bucket().peek("a") == text);
+}
+
+// [S3-31] More parts than a page has: the pages come side by side, and make one list.
+TEST(s3_append, many_parts_are_all_found) {
+  Bench bench;
+  const auto text = pattern(5 * 2'345 + 3);
+  auto made = bench.create("a", text.size() + 10);
+  ASSERT_TRUE(made);
+  const auto id = (*made)->info().id;
+  EXPECT_EQ(Bench::append(**made, text).safe_offset, text.size());
+  made->reset();
+  bench.restart();
+  bench.faults().reset_counts();
+  EXPECT_EQ(bench.inspect(id)->offset, text.size());
+  EXPECT_LE(bench.faults().requests(Operation::list_parts), 5);
+  auto upload = bench.open(id);
+  ASSERT_TRUE(upload);
+  EXPECT_EQ(Bench::append(**upload, pattern(10, 2)).safe_offset, text.size() + 10);
+  EXPECT_TRUE(run((*upload)->finish_and_record(FakeLease(), never)));
+  EXPECT_TRUE(bench.bucket().peek("a") == text + pattern(10, 2));
+}
+
 // [S3-35] After a clean stop there is nothing that Go's tusd would count and we do not.
 TEST(s3_append, a_clean_stop_removes_what_does_not_count) {
   Bench bench;

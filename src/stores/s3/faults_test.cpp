@@ -192,6 +192,37 @@ TEST(s3_faults, an_upload_that_was_aborted_behind_our_back_is_gone) {
   EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::upload_gone);
 }
 
+std::string record_of_go(const UploadId& id, std::uint64_t length) {
+  return R"({"ID":")" + id.str() + R"(","Size":)" + std::to_string(length) +
+         R"(,"SizeIsDeferred":false,"Offset":0,"MetaData":{},"IsPartial":false,"IsFinal":false,)"
+         R"("PartialUploads":null,"Storage":{"Bucket":"uploads","Key":"a","Type":"s3store"}})";
+}
+
+// [S3-12] Go's tusd marks nothing: there the size has to be right.
+TEST(s3_faults, an_object_of_gos_counts_by_its_size) {
+  for (const std::uint64_t length : {23u, 24u}) {
+    SCOPED_TRACE(length);
+    Bench bench;
+    auto made = bench.create("a", 40, pattern(23));
+    ASSERT_TRUE(made);
+    const auto id = (*made)->info().id;
+    made->reset();
+    bench.bucket().abort_behind_the_back("a");
+    bench.bucket().put_behind_the_back({"uploads", "a.info"}, record_of_go(id, length));
+    bench.bucket().put_behind_the_back({"uploads", "a"}, pattern(23));
+    bench.restart();
+    const auto info = bench.inspect(id);
+    if (length == 23) {
+      ASSERT_TRUE(info) << info.error().detail();
+      EXPECT_EQ(info->offset, 23u);
+      EXPECT_TRUE(info->finished());
+    } else {
+      EXPECT_TRUE(info.error() == ErrorCode::upload_gone);
+      EXPECT_TRUE(bench.open(id).error() == ErrorCode::upload_gone);
+    }
+  }
+}
+
 // [S3-12] The same while it is being written to.
 TEST(s3_faults, a_writer_hears_that_its_upload_was_aborted) {
   Bench bench;
