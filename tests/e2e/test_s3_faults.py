@@ -249,7 +249,8 @@ class TheWaysOfOthers(FaultTest):
 
     def test_not_complete_before_it_is(self):
         """[S3RUN-14] Complete fails, or its answer is lost: no HEAD says that all is there before the object is."""
-        for how in ("500", "reset-before", "reset-after", "empty"):
+        # Each takes half a minute, for every request waits for the finish; the other ways are among the quick faults.
+        for how in ("500", "reset-before", "reset-after", "empty") if SOAK else ("500", "reset-after"):
             with self.subTest(how=how):
                 self.proxy.heal()
                 server = self.serve_here()
