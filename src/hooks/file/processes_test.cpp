@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <latch>
+#include <memory>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -167,6 +169,12 @@ TEST_F(FileHooksTest, DieWithTheLoopsThatLookAfterThem) {  // [HOOK-138]
   const auto running = begin(envelope_of("post-finish"));
   ASSERT_TRUE(comes_true([this] { return scripts_.read("self").ends_with("\n"); }));
   ASSERT_TRUE(running.valid());
+  // A worker that has started the program may still be on its way out of post(), on a loop that is to go.
+  const auto both_workers = std::make_shared<std::latch>(3);
+  for (int i = 0; i < 2; ++i) {
+    pool_->submit([both_workers](std::span<std::byte>) { both_workers->arrive_and_wait(); });
+  }
+  both_workers->arrive_and_wait();
   loops_->stop();
   executors_.clear();
   loops_.reset();

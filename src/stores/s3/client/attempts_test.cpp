@@ -7,6 +7,7 @@ namespace tus::s3::test {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -48,7 +49,8 @@ TEST_F(S3AttemptsTest, AttemptsEndWithTheDeadline) {  // [S3CLIENT-6]
   const auto start = std::chrono::steady_clock::now();
   const auto given_up = put(in(300ms));
   EXPECT_EQ(given_up.error().trouble, Trouble::unavailable);
-  EXPECT_THAT(given_up.error().detail, HasSubstr("503 SlowDown"));
+  // The last one may be cut off by the deadline.
+  EXPECT_THAT(given_up.error().detail, AnyOf(HasSubstr("503 SlowDown"), HasSubstr("timeout")));
   EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
   EXPECT_GT(seen().size(), 1u);
 }
