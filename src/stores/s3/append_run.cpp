@@ -108,12 +108,21 @@ Awaitable<bool> AppendRun::something_comes() {
 
 // ---- the beginning of a part
 
-Awaitable<Status> AppendRun::claim(Deadline deadline) {
-  const auto size = plan_part();  // for the first one, if there is none yet
+// Whether the body is long enough for what would be the first part.
+bool AppendRun::makes_first_part() const {
+  const auto size = plan_part();
   const auto coming = source_.remaining();
-  const bool makes_a_part = size > 0 && (!coming || start_ + *coming >= size);
-  if (makes_a_part) co_return co_await work_.claim_for_parts(lease_, size, deadline);
-  co_return co_await work_.claim(lease_, deadline);
+  return size > 0 && (!coming || start_ + *coming >= size);
+}
+
+Awaitable<Status> AppendRun::claim(Deadline deadline) {
+  if (!makes_first_part()) {
+    auto claimed = co_await work_.claim(lease_, deadline);
+    // The record may have been another's, with a length that we did not know.
+    const bool is_enough = first_size(work_.state) > 0 || !makes_first_part();
+    if (!claimed || is_enough) co_return claimed;
+  }
+  co_return co_await work_.claim_for_parts(lease_, plan_part(), deadline);
 }
 
 Awaitable<bool> AppendRun::begin() {

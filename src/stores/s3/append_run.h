@@ -58,6 +58,7 @@ class AppendRun {
   Awaitable<bool> begin_part();
   Awaitable<bool> begin();
   Awaitable<Status> claim(Deadline deadline);
+  bool makes_first_part() const;
   std::uint64_t plan_part() const;
   std::uint64_t known_end() const noexcept;
   bool can_stream(std::uint64_t size) const;

@@ -204,33 +204,49 @@ TEST(s3_append, little_memory_is_enough_for_all) {
   }
 }
 
-// [S3-33] Somebody who is silent keeps nobody else from the memory.
-TEST(s3_append, a_silent_client_holds_no_memory_that_others_need) {
-  auto options = Bench::small_options();
-  options.max_memory = 6;
-  options.stalled_after = std::chrono::hours(1);
-  Bench bench(options);
-  auto silent = *bench.create("silent", 40);
-  auto other = *bench.create("other", 23);
-  auto script = BodyScript::chunked(pattern(40), 4);
-  script.hold_before = 3;
-  ScriptSource held(std::move(script));
-  ScriptSource whole(BodyScript::chunked(pattern(23), 4));
+// One who is silent in the middle, and another who needs the memory.
+struct SilentAndOther {
+  explicit SilentAndOther(std::chrono::milliseconds stalled_after)
+      : bench(options(stalled_after)) {}
+
+  static StoreOptions options(std::chrono::milliseconds stalled_after) {
+    auto options = Bench::small_options();
+    options.max_memory = 6;
+    options.stalled_after = stalled_after;
+    return options;
+  }
+  static BodyScript held_script() {
+    auto script = BodyScript::chunked(pattern(40), 4);
+    script.hold_before = 3;
+    return script;
+  }
+
+  Bench bench;
+  std::unique_ptr<Upload> silent = *bench.create("silent", 40);
+  std::unique_ptr<Upload> other = *bench.create("other", 23);
+  ScriptSource held{held_script()};
+  ScriptSource whole{BodyScript::chunked(pattern(23), 4)};
   AppendOutcome first;
   AppendOutcome second;
   TestLoop loop;
-  loop.spawn(append_all(*silent, held, first));
-  loop.run_until_idle();
-  loop.spawn(append_all(*other, whole, second));
-  loop.spawn(wait_for_offset(bench, other->info().id, 23, held));
-  loop.run();
-  EXPECT_FALSE(second.error);
-  EXPECT_EQ(second.safe_offset, 23u);
-  EXPECT_EQ(first.safe_offset, 40u);
+};
+
+// [S3-33] Somebody who is silent keeps nobody else from the memory.
+TEST(s3_append, a_silent_client_holds_no_memory_that_others_need) {
+  SilentAndOther two(std::chrono::hours(1));
+  auto& bench = two.bench;
+  two.loop.spawn(append_all(*two.silent, two.held, two.first));
+  two.loop.run_until_idle();
+  two.loop.spawn(append_all(*two.other, two.whole, two.second));
+  two.loop.spawn(wait_for_offset(bench, two.other->info().id, 23, two.held));
+  two.loop.run();
+  EXPECT_FALSE(two.second.error);
+  EXPECT_EQ(two.second.safe_offset, 23u);
+  EXPECT_EQ(two.first.safe_offset, 40u);
   const auto told = bench.told();  // [METRIC-15]
   EXPECT_THAT(told.spills, AllOf(Not(IsEmpty()), Each(SpillReason::shortage)));
   EXPECT_THAT(told.waits, AllOf(Not(IsEmpty()), Each(MemoryOutcome::granted)));
-  EXPECT_TRUE(run(silent->finish_and_record(FakeLease(), never)));
+  EXPECT_TRUE(run(two.silent->finish_and_record(FakeLease(), never)));
   EXPECT_EQ(bench.bucket().peek("silent"), pattern(40));
   const auto idle = bench.store().figures();
   EXPECT_EQ(idle.memory_used, 0u);
@@ -249,30 +265,35 @@ Awaitable<void> stage_all(Upload& upload, ScriptSource& source, AppendOutcome& o
 
 // [S3-33] Nor does one whose bytes wait for their checksum: those can be put nowhere, so it is ended.
 TEST(s3_append, a_silent_client_with_a_checksum_holds_no_memory_that_others_need) {
+  SilentAndOther two(std::chrono::milliseconds(20));
+  two.loop.spawn(stage_all(*two.silent, two.held, two.first));
+  two.loop.run_until_idle();
+  two.loop.spawn(append_all(*two.other, two.whole, two.second));
+  two.loop.run();
+  EXPECT_FALSE(two.second.error);
+  EXPECT_EQ(two.second.safe_offset, 23u);
+  ASSERT_TRUE(two.first.error);
+  EXPECT_TRUE(*two.first.error == ErrorCode::overloaded);
+  EXPECT_EQ(two.first.safe_offset, 0u);
+  EXPECT_EQ(two.bench.store().figures().memory_used, 0u);
+  EXPECT_EQ(two.bench.inspect(two.silent->info().id)->offset, 0u);
+}
+
+// [S3-15] Another server has declared the length, so that the body makes a part after all.
+TEST(s3_append, a_length_that_another_has_declared_meanwhile) {
   auto options = Bench::small_options();
-  options.max_memory = 6;
-  options.stalled_after = std::chrono::milliseconds(20);
+  options.parts.preferred = 10;
   Bench bench(options);
-  auto silent = *bench.create("silent", 40);
-  auto other = *bench.create("other", 23);
-  auto script = BodyScript::chunked(pattern(40), 4);
-  script.hold_before = 3;
-  ScriptSource held(std::move(script));
-  ScriptSource whole(BodyScript::chunked(pattern(23), 4));
-  AppendOutcome first;
-  AppendOutcome second;
-  TestLoop loop;
-  loop.spawn(stage_all(*silent, held, first));
-  loop.run_until_idle();
-  loop.spawn(append_all(*other, whole, second));
-  loop.run();
-  EXPECT_FALSE(second.error);
-  EXPECT_EQ(second.safe_offset, 23u);
-  ASSERT_TRUE(first.error);
-  EXPECT_TRUE(*first.error == ErrorCode::overloaded);
-  EXPECT_EQ(first.safe_offset, 0u);
-  EXPECT_EQ(bench.store().figures().memory_used, 0u);
-  EXPECT_EQ(bench.inspect(silent->info().id)->offset, 0u);
+  const auto id = (*bench.create("a", std::nullopt))->info().id;
+  const auto other = bench.make_store();
+  auto upload = run(other->open(id, FakeLease(), never));
+  ASSERT_TRUE(upload);
+  EXPECT_TRUE(run((*bench.open(id))->declare_length(FakeLease(), 3, never)));
+  const auto outcome = Bench::append(**upload, "abc");
+  EXPECT_FALSE(outcome.error) << outcome.error->detail();
+  EXPECT_EQ(outcome.safe_offset, 3u);
+  EXPECT_TRUE(run((*upload)->finish_and_record(FakeLease(), never)));
+  EXPECT_EQ(bench.bucket().peek("a"), "abc");
 }
 
 // [S3-33] What cannot be sent while it comes is in parts that leave room for others.

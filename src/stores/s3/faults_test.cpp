@@ -176,14 +176,17 @@ TEST(s3_faults, a_gap_is_never_counted) {
   }
 }
 
+// An upload of 40 bytes, 23 of them there, and then its multipart upload is not.
+UploadId aborted_behind_our_back(Bench& bench) {
+  auto id = (*bench.create("a", 40, pattern(23)))->info().id;
+  bench.bucket().abort_behind_the_back("a");
+  return id;
+}
+
 // [S3-12] A rule that clears up unfinished multipart uploads does not finish them.
 TEST(s3_faults, an_upload_that_was_aborted_behind_our_back_is_gone) {
   Bench bench;
-  auto made = bench.create("a", 40, pattern(23));
-  ASSERT_TRUE(made);
-  const auto id = (*made)->info().id;
-  made->reset();
-  bench.bucket().abort_behind_the_back("a");
+  const auto id = aborted_behind_our_back(bench);
   bench.restart();
   EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::upload_gone);
   EXPECT_TRUE(bench.open(id).error() == ErrorCode::upload_gone);
@@ -203,11 +206,7 @@ TEST(s3_faults, an_object_of_gos_counts_by_its_size) {
   for (const std::uint64_t length : {23u, 24u}) {
     SCOPED_TRACE(length);
     Bench bench;
-    auto made = bench.create("a", 40, pattern(23));
-    ASSERT_TRUE(made);
-    const auto id = (*made)->info().id;
-    made->reset();
-    bench.bucket().abort_behind_the_back("a");
+    const auto id = aborted_behind_our_back(bench);
     bench.bucket().put_behind_the_back({"uploads", "a.info"}, record_of_go(id, length));
     bench.bucket().put_behind_the_back({"uploads", "a"}, pattern(23));
     bench.restart();
