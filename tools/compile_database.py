@@ -1,8 +1,4 @@
-"""What tools/tidy and tools/check_headers share: compile commands, a pool of workers, and results kept between runs.
-
-A job is a command over one file. It is skipped when it succeeded before and neither the command nor any file of the
-project that it read has changed since, so that a second run costs only what changed.
-"""
+"""What tools/tidy and tools/check_headers share: compile commands, a pool of workers, and results kept between runs."""
 
 import concurrent.futures
 import hashlib
@@ -16,18 +12,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def load(build):
-    """file relative to the project -> its compile command, a list; only files of the project."""
+    """file relative to the project -> its entry in the compile database; only files of the project."""
     path = os.path.join(build, "compile_commands.json")
     if not os.path.exists(path):
         sys.exit(f"{path} is missing: run tools/build dev first")
     with open(path, encoding="utf-8") as file:
         entries = json.load(file)
-    commands = {}
+    found = {}
     for entry in entries:
-        name = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
-        if not name.startswith(("build/", "..")):
-            commands[name] = without_launcher(shlex.split(entry["command"]))
-    return commands
+        name = in_project(os.path.join(entry["directory"], entry["file"]))
+        if name and not name.startswith("build/"):
+            command = without_launcher(shlex.split(entry["command"]))
+            found[name] = {"directory": entry["directory"], "file": entry["file"], "arguments": command}
+    return found
 
 
 def without_launcher(command):
@@ -38,55 +35,70 @@ def without_launcher(command):
     return command
 
 
-def digest_of(paths, command):
-    digest = hashlib.sha256("\0".join(command).encode())
-    for path in sorted(paths):
-        with open(os.path.join(ROOT, path), "rb") as file:
-            digest.update(path.encode() + b"\0" + hashlib.sha256(file.read()).digest())
-    return digest.hexdigest()
+def in_project(path):
+    """Relative to the project; None for what lies outside."""
+    name = os.path.relpath(os.path.join(ROOT, path), ROOT)
+    return None if name.startswith("..") else name
+
+
+def files_in_rule(rule):
+    """The files of the project in a make rule, as a preprocessor prints it with -MM."""
+    names = (in_project(word) for word in rule.replace("\\\n", " ").split(":", 1)[1].split())
+    return [name for name in names if name]
 
 
 def included_files(scan):
-    """Runs a preprocessor that prints a make rule (-MM); the files of the project in it, or None when it fails."""
+    """Runs a preprocessor with -MM; None when it fails."""
     result = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        return None
-    words = result.stdout.replace("\\\n", " ").split(":", 1)[1].split()
-    names = (os.path.relpath(os.path.join(ROOT, word), ROOT) for word in words)
-    return [name for name in names if not name.startswith("..")]
+    return files_in_rule(result.stdout) if result.returncode == 0 else None
 
 
-class Jobs:
-    def __init__(self, name, build, also_reads=()):
-        self.store = os.path.join(build, f"{name}.passed.json")
+def parallel(function, items):
+    """The results in the order of the items."""
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
+        yield from pool.map(function, items)
+
+
+def run(command):
+    """What it says when it fails; empty when it succeeds."""
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode == 0:
+        return ""
+    return (result.stdout + result.stderr).strip() or f"{command[-1]}: exit code {result.returncode}"
+
+
+class Passed:
+    """Which files passed a check, and what they and the files that they include held then."""
+
+    def __init__(self, check, build, also_reads=()):
+        self.path = os.path.join(build, f"{check}.passed.json")
         self.also_reads = list(also_reads)
-        self.passed = {}
-        if os.path.exists(self.store):
-            with open(self.store, encoding="utf-8") as file:
-                self.passed = json.load(file)
+        self.digests = {}
+        self.before = {}
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as file:
+                self.before = json.load(file)
+        self.now = {}
 
-    def one(self, item):
-        name, command, scan = item
-        reads = included_files(scan)
-        digest = digest_of(reads + self.also_reads, command) if reads is not None else None
-        if digest is not None and self.passed.get(name) == digest:
-            return name, digest, None
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if result.returncode == 0:
-            return name, digest, ""
-        return name, None, (result.stdout + result.stderr).strip() or f"{name}: exit code {result.returncode}"
+    def holds(self, name, command, reads):
+        """Whether it passed, and neither the command nor any of the files has changed since. `reads` None: unknown."""
+        if reads is None:
+            return False
+        digest = hashlib.sha256("\0".join(command).encode())
+        for path in sorted({*reads, *self.also_reads}):
+            with open(os.path.join(ROOT, path), "rb") as file:
+                digest.update(path.encode() + b"\0" + hashlib.sha256(file.read()).digest())
+        self.digests[name] = digest.hexdigest()
+        if self.before.get(name) != self.digests[name]:
+            return False
+        self.add([name])
+        return True
 
-    def run(self, items):
-        """items: (name, command, scan). Prints what fails; returns (number run, names that failed)."""
-        ran, failed, passed = 0, [], {}
-        with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
-            for name, digest, output in pool.map(self.one, items):
-                ran += output is not None
-                if digest is not None:
-                    passed[name] = digest
-                elif output:
-                    failed.append(name)
-                    print(output, flush=True)
-        with open(self.store, "w", encoding="utf-8") as file:
-            json.dump(passed, file)
-        return ran, failed
+    def add(self, names):
+        for name in names:
+            if name in self.digests:
+                self.now[name] = self.digests[name]
+
+    def save(self):
+        with open(self.path, "w", encoding="utf-8") as file:
+            json.dump(self.now, file)
