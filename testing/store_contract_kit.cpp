@@ -1,6 +1,7 @@
 #include "testing/store_contract_kit.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <stdexcept>
 #include <utility>
@@ -126,6 +127,10 @@ std::string read_range(Store& store, std::string_view id, ByteRange range) {
     if (*n == 0) return all;
     all.append(piece, 0, *n);
   }
+}
+
+Deadline time_for_a_finish(const StoreBackend& backend) {
+  return Deadline::after(std::chrono::steady_clock::now(), backend.time_of_a_finish());
 }
 
 std::string StoreBackend::peek(const UploadId& id, std::uint64_t count) {

@@ -76,6 +76,9 @@ Result<UploadInfo> inspect(Store& store, std::string_view id);
 // Bytes of a range, or the error's code in brackets.
 std::string read_range(Store& store, std::string_view id, ByteRange range);
 
+// For a finish that is to fail.
+Deadline time_for_a_finish(const StoreBackend& backend);
+
 // The upload has exactly these bytes: by inspect() and by peek(), which leave it to its writer.
 void expect_bytes(StoreBackend& backend, std::string_view id, std::string_view bytes);
 // And by open(), with the lease that tests have without saying so.

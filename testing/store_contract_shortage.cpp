@@ -2,7 +2,6 @@
 #include "testing/store_contract_kit.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -13,10 +12,6 @@ namespace testing {
 namespace {
 
 const Deadline never = Deadline::never();
-
-Deadline soon() {
-  return Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(20));
-}
 
 // Room for everything but bytes of uploads is not counted exactly, so sizes are far apart.
 constexpr std::uint64_t all_room = 60'000;
@@ -123,7 +118,8 @@ void leaves_nothing_of_a_creation_that_cannot_finish(StoreBackend& backend) {
     auto draft = draft_of("a", 5);
     draft.finish = FinishState::finished;
     backend.fail_finishes(fault);
-    auto made = run(store.create(draft, FakeLease(), bytes_of("hello"), soon()));
+    auto made =
+        run(store.create(draft, FakeLease(), bytes_of("hello"), time_for_a_finish(backend)));
     backend.fail_finishes(Fault::none);
     EXPECT_FALSE(made) << "a backend whose finish does not fail";
     expect_no_trace(store, before, "a");

@@ -1,7 +1,6 @@
 // States of an upload: staged bytes, a length that comes later, and the way to "finished".
 #include "testing/store_contract_kit.h"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -262,10 +261,9 @@ std::unique_ptr<Upload> all_but_finished(StoreBackend& backend, const std::strin
 // A finish that fails changes nothing of what is told.
 void expect_failed_finish(StoreBackend& backend, Upload& upload, Fault fault) {
   backend.fail_finishes(fault);
-  auto soon = Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(20));
-  EXPECT_FALSE(run(upload.finish(FakeLease(), soon))) << "a backend whose finish does not fail";
-  soon = Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(20));
-  auto both = run(upload.finish_and_record(FakeLease(), soon));
+  EXPECT_FALSE(run(upload.finish(FakeLease(), time_for_a_finish(backend))))
+      << "a backend whose finish does not fail";
+  auto both = run(upload.finish_and_record(FakeLease(), time_for_a_finish(backend)));
   backend.fail_finishes(Fault::none);
   // What was done by the first, without an answer, is found done by the second.
   if (fault != Fault::answer_lost) EXPECT_FALSE(both);
@@ -300,8 +298,7 @@ void finishes_after_a_failure_and_a_restart(StoreBackend& backend) {
     SCOPED_TRACE(id);
     auto upload = all_but_finished(backend, id);
     backend.fail_finishes(fault);
-    auto soon = Deadline::after(std::chrono::steady_clock::now(), std::chrono::milliseconds(20));
-    EXPECT_FALSE(run(upload->finish(FakeLease(), soon)));
+    EXPECT_FALSE(run(upload->finish(FakeLease(), time_for_a_finish(backend))));
     backend.fail_finishes(Fault::none);
     upload.reset();
     restart(backend);

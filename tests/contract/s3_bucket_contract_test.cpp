@@ -1,30 +1,19 @@
 // What the store asks of S3, asked of the bucket of the tests, or of a real server when the environment names one
 // (tests/services). A deviation is a limit of that product.
-#include "net/http_client.h"
-#include "stores/s3/client/http_bucket.h"
 #include "stores/s3/client/memory_bucket_test_kit.h"
+#include "tests/contract/s3_server.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
+#include <tus/testing/coro_test.h>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <functional>
-#include <thread>
+#include <optional>
 
 namespace tus::s3 {
 namespace {
 
-constexpr std::size_t smallest_part = 5 << 20;
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
+constexpr std::size_t large_part = 5 << 20;  // what Amazon's takes as the smallest
 
 // Where a product differs from Amazon's S3.
 struct Deviations {
@@ -45,60 +34,24 @@ Deviations deviations_of(const std::string& product) {
   return found;
 }
 
-// One bucket for all tests, with a loop that runs on a thread of its own.
+// One bucket for all tests.
 class House {
  public:
-  House() : product_(variable("TUS_TEST_S3_KIND")) {
-    if (product_.empty()) {
-      bucket_ = std::make_unique<test::MemoryBucket>(clock_);
+  House() {
+    if (S3Server::product().empty()) {
+      memory_.emplace(clock_);
     } else {
-      make_client();
+      server_.emplace();
     }
-    thread_ = std::thread([this] { loop_.run(); });
   }
-  ~House() {
-    if (http_) call<void>(http_->close(soon()));
-    work_.reset();
-    thread_.join();
-    bucket_.reset();
-    http_.reset();
-  }
-  House(const House&) = delete;
-  House& operator=(const House&) = delete;
 
-  template <class T>
-  T call(Awaitable<T> task) {
-    return asio::co_spawn(loop_, std::move(task), asio::use_future).get();
-  }
-  Deadline soon() const { return Deadline::after(clock_.now(), std::chrono::seconds(60)); }
-  Bucket& bucket() { return *bucket_; }
-  Deviations deviations() const { return deviations_of(product_); }
-  std::string name() const { return product_.empty() ? "tests" : variable("TUS_TEST_S3_BUCKET"); }
+  Bucket& bucket() { return server_ ? server_->client() : *memory_; }
+  std::string name() const { return server_ ? S3Server::bucket() : "tests"; }
 
  private:
-  void make_client() {
-    http_ = std::make_unique<net::HttpClient>(loop_.get_executor(), net::HttpClientOptions());
-    ClientOptions options;
-    options.endpoint.url = variable("TUS_TEST_S3_URL");
-    options.endpoint.region = "us-east-1";
-    ClientParts parts;
-    parts.http = http_.get();
-    Credentials keys;
-    keys.key_id = variable("TUS_TEST_S3_KEY");
-    keys.secret = variable("TUS_TEST_S3_SECRET");
-    parts.credentials = std::make_shared<FixedCredentials>(keys);
-    auto made = HttpBucket::make(options, parts);
-    if (!made) throw std::runtime_error(made.error());
-    bucket_ = *std::move(made);
-  }
-
   SystemClock clock_;
-  std::string product_;
-  asio::io_context loop_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
-  std::unique_ptr<net::HttpClient> http_;
-  std::unique_ptr<Bucket> bucket_;
-  std::thread thread_;
+  std::optional<test::MemoryBucket> memory_;
+  std::optional<S3Server> server_;
 };
 
 class TextSource final : public PartSource {
@@ -137,7 +90,7 @@ class S3Bucket : public ::testing::Test {
   }
   template <class T>
   T call(Awaitable<T> task) {
-    return house()->call(std::move(task));
+    return testing::run(std::move(task));
   }
   template <class T>
   static std::optional<Trouble> trouble_of(const Answer<T>& answer) {
@@ -168,11 +121,11 @@ class S3Bucket : public ::testing::Test {
   Answer<void> complete(const MultipartName& upload, std::vector<PartTag> parts) {
     return call(bucket.complete_multipart(upload, std::move(parts), soon()));
   }
-  Deadline soon() const { return house()->soon(); }
+  static Deadline soon() { return S3Server::soon(); }
 
   Bucket& bucket = house()->bucket();
-  Deviations deviations = house()->deviations();
-  std::string large = std::string(smallest_part, 'a');
+  Deviations deviations = deviations_of(S3Server::product());
+  std::string large = std::string(large_part, 'a');
 };
 
 TEST_F(S3Bucket, IsThere) { EXPECT_TRUE(call(bucket.check(house()->name(), soon()))); }
@@ -259,7 +212,7 @@ TEST_F(S3Bucket, CompletesWhatIsRight) {
   ASSERT_TRUE(page) << page.error().detail;
   ASSERT_EQ(page->parts.size(), 2U);
   EXPECT_TRUE(page->at_end);
-  EXPECT_EQ(page->parts[0].size, smallest_part);
+  EXPECT_EQ(page->parts[0].size, large_part);
   EXPECT_EQ(page->parts[1].number, 2U);
   EXPECT_EQ(page->parts[1].etag, second.etag);
   auto done = complete(upload, {first, second});
@@ -286,7 +239,8 @@ TEST_F(S3Bucket, ForgetsWhatIsCompleted) {
 
 TEST_F(S3Bucket, RefusesSmallParts) {
   auto upload = begin("a");
-  auto first = part(upload, 1, "too small");
+  auto first =
+      part(upload, 1, "tiny");  // for every server here, also those that take small ones for tests
   auto second = part(upload, 2, "b");
   EXPECT_EQ(trouble_of(complete(upload, {first, second})), Trouble::bad_parts);
   EXPECT_EQ(bytes_of("a"), "[none]");
@@ -295,8 +249,7 @@ TEST_F(S3Bucket, RefusesSmallParts) {
 TEST_F(S3Bucket, CopiesAndStreamsParts) {
   ASSERT_TRUE(put("from", large + "0123456789"));
   auto upload = begin("a");
-  auto first =
-      call(bucket.copy_part(upload, 1, named("from"), ByteRange(5, smallest_part), soon()));
+  auto first = call(bucket.copy_part(upload, 1, named("from"), ByteRange(5, large_part), soon()));
   ASSERT_TRUE(first) << first.error().detail;
   TextSource source(large + "streamed");
   auto second = call(bucket.stream_part(upload, 2, source, soon()));

@@ -9,6 +9,8 @@ PATH=$PATH:/usr/sbin # where Debian puts daemons
 
 services=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 began_in=$PWD
+# Of the parts of a multipart upload, all but the last; what Amazon's has.
+smallest_part=${S3_SMALLEST_PART:-5242880}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/tus-$SERVICE-XXXXXX")
 pids=()
 

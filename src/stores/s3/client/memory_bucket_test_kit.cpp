@@ -2,11 +2,6 @@
 
 #include "stores/s3/client/memory_stream_test_kit.h"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -25,32 +20,6 @@ std::string hex(std::uint64_t number) {
   std::array<char, 17> text{};
   (void)std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
   return text.data();
-}
-
-// Some take them without their quotes, all give them with quotes.
-std::string_view bare(std::string_view etag) {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    etag.remove_prefix(1);
-    etag.remove_suffix(1);
-  }
-  return etag;
-}
-
-std::string joined(const Payload& payload) {
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(payload.size()));
-  for (const auto& piece : payload.pieces) {
-    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-  }
-  return bytes;
-}
-
-std::string text_of(const ObjectName& name) { return name.bucket + "/" + name.key; }
-std::string text_of(const MultipartName& upload) {
-  return text_of(upload.name) + "+" + upload.upload;
-}
-std::string text_of(const MultipartName& upload, std::uint32_t number) {
-  return text_of(upload) + "#" + std::to_string(number);
 }
 
 bool is_printable(std::string_view text) {
@@ -73,86 +42,28 @@ Answer<ObjectHeaders> kept(ObjectHeaders headers) {
   return headers;
 }
 
-// What a fault says in place of an answer.
-std::optional<Failure> failure_of(Fault fault, const std::string& what) {
-  switch (fault) {
-    case Fault::fails:
-      return Failure(Trouble::unavailable, what + ": 503 SlowDown");
-    case Fault::breaks_off:
-    case Fault::answer_lost:
-      return Failure(Trouble::unavailable, what + ": connection reset");
-    case Fault::hangs:
-    case Fault::hangs_done:
-      return Failure(Trouble::unavailable, what + ": timed out");
-    case Fault::missing:
-      return Failure(Trouble::missing, what + ": 404 NoSuchKey");
-    case Fault::refused:
-      return Failure(Trouble::refused, what + ": 403 AccessDenied");
-    case Fault::none:
-    case Fault::held:
-    case Fault::done_twice:
-      break;
-  }
-  return std::nullopt;
-}
-
-bool is_done(Fault fault) {
-  return fault == Fault::none || fault == Fault::answer_lost || fault == Fault::hangs_done ||
-         fault == Fault::held || fault == Fault::done_twice;
-}
-
 }  // namespace
 
-std::string etag_of(std::string_view bytes) {
-  return '"' + hex(std::hash<std::string_view>()(bytes)) + hex(bytes.size()) + '"';
-}
-
 MemoryBucket::MemoryBucket(const Clock& clock, MemoryBucketOptions options)
-    : clock_(clock), options_(std::move(options)) {}
+    : clock_(clock), way_(faults_, clock), options_(std::move(options)) {}
 
 // ---- how a request goes ---------------------------------------------------------------------------------------------
-
-// Real time, however the clock of the test is moved: the deadline is in the time of that clock.
-Awaitable<bool> MemoryBucket::wait(Deadline deadline) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  auto hold = faults_.begin_hold();
-  while (!faults_.is_let_go(hold) && !deadline.passed(clock_.now())) {
-    timer.expires_after(std::chrono::milliseconds(1));
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-  faults_.end_hold();
-  co_return !deadline.passed(clock_.now());
-}
-
-// Whatever happens before something is done, or instead of it.
-Awaitable<Answer<void>> MemoryBucket::before(const Request& request, Fault fault,
-                                             Deadline deadline) {
-  auto what = std::string(name_of(request.operation)) + " " + request.what;
-  if (deadline.passed(clock_.now())) fault = Fault::hangs;
-  if (fault == Fault::hangs) (void)co_await wait(deadline);
-  if (fault == Fault::held && !co_await wait(deadline)) fault = Fault::hangs;
-  if (is_done(fault)) co_return Answer<void>();
-  co_await travel();
-  co_return std::unexpected(*failure_of(fault, what));
-}
 
 template <class T>
 Awaitable<Answer<T>> MemoryBucket::request(Request request, std::function<Answer<T>()> todo,
                                            Deadline deadline) {
   co_await travel();
-  auto fault = faults_.admit(request.operation, request.what, request.sent);
-  if (auto go = co_await before(request, fault, deadline); !go)
+  auto fault = way_.admit(request);
+  if (auto go = co_await way_.there(request, fault, deadline); !go) {
     co_return std::unexpected(go.error());
+  }
   std::optional<Answer<T>> answer;
   for (int times = fault == Fault::done_twice ? 2 : 1; times > 0; --times) {
     std::lock_guard lock(mutex_);
     answer.emplace(todo());
   }
-  if (fault == Fault::hangs_done) (void)co_await wait(deadline);
-  co_await travel();
-  if (auto lost = failure_of(fault, std::string(name_of(request.operation)) + " " + request.what)) {
-    co_return std::unexpected(*std::move(lost));
+  if (auto here = co_await way_.back(request, fault, deadline); !here) {
+    co_return std::unexpected(here.error());
   }
   co_return *std::move(answer);
 }
@@ -180,25 +91,6 @@ Answer<MemoryBucket::Object*> MemoryBucket::find(const ObjectName& name) {
   auto it = objects_.find(Name(name.bucket, name.key));
   if (it == objects_.end()) return trouble(Trouble::missing, text_of(name) + ": 404 NoSuchKey");
   return &it->second;
-}
-
-void MemoryBucket::limit(std::uint64_t bytes) {
-  std::lock_guard lock(mutex_);
-  limit_ = bytes;
-}
-
-Answer<void> MemoryBucket::check_room(std::string_view key, std::uint64_t more,
-                                      std::uint64_t less) const {
-  if (!limit_ || more <= less || key.ends_with(".info")) return {};
-  std::uint64_t used = 0;
-  for (const auto& [name, object] : objects_) {
-    if (!name.second.ends_with(".info")) used += object.bytes->size();
-  }
-  for (const auto& [name, upload] : multiparts_) {
-    for (const auto& [number, part] : upload.parts) used += part.bytes.size();
-  }
-  if (used - less + more <= *limit_) return {};
-  return trouble(Trouble::full, std::string(key) + ": 403 QuotaExceeded");
 }
 
 Awaitable<Answer<void>> MemoryBucket::check(std::string bucket, Deadline deadline) {
@@ -253,23 +145,22 @@ Awaitable<Answer<std::unique_ptr<ObjectStream>>> MemoryBucket::open_object(
   };
   co_await travel();
   Request request{Operation::get_object, text_of(name)};
-  auto fault = faults_.admit(request.operation, request.what, 0);
-  bool breaks = fault == Fault::breaks_off;
-  auto go = co_await before(request, breaks ? Fault::none : fault, deadline);
-  if (!go) co_return std::unexpected(go.error());
+  auto fault = way_.admit(request);
+  const bool breaks = fault == Fault::breaks_off;
+  if (breaks) fault = Fault::none;
+  if (auto go = co_await way_.there(request, fault, deadline); !go) {
+    co_return std::unexpected(go.error());
+  }
   std::optional<Answer<std::unique_ptr<MemoryStream>>> stream;
   {
     std::lock_guard lock(mutex_);
     stream.emplace(open());
   }
-  if (fault == Fault::hangs_done) (void)co_await wait(deadline);
-  co_await travel();
-  if (!*stream) co_return std::unexpected(stream->error());
-  if (breaks) {
-    (**stream)->break_at_half();
-  } else if (auto lost = failure_of(fault, request.what)) {
-    co_return std::unexpected(*std::move(lost));
+  if (auto here = co_await way_.back(request, fault, deadline); !here) {
+    co_return std::unexpected(here.error());
   }
+  if (!*stream) co_return std::unexpected(stream->error());
+  if (breaks) (**stream)->break_at_half();
   co_return **std::move(stream);
 }
 
@@ -299,12 +190,7 @@ Awaitable<Answer<std::string>> MemoryBucket::put_object(ObjectName name, Payload
     if (auto holds = check_condition(name, condition); !holds) {
       return std::unexpected(holds.error());
     }
-    auto bytes = joined(payload);
-    auto old = objects_.find(Name(name.bucket, name.key));
-    const auto replaced = old == objects_.end() ? 0 : old->second.bytes->size();
-    if (auto room = check_room(name.key, bytes.size(), replaced); !room) {
-      return std::unexpected(room.error());
-    }
+    auto bytes = bytes_of(payload);
     auto etag = etag_of(bytes);
     objects_[Name(name.bucket, name.key)] = {std::make_shared<std::string>(std::move(bytes)),
                                              *std::move(to_keep), etag, now()};
@@ -376,11 +262,6 @@ Answer<std::string> MemoryBucket::keep_part(const MultipartName& upload, std::ui
   if (number < 1 || number > most_parts) {
     return trouble(Trouble::refused, text_of(upload, number) + ": 400 InvalidArgument");
   }
-  auto old = (*found)->parts.find(number);
-  const auto replaced = old == (*found)->parts.end() ? 0 : old->second.bytes.size();
-  if (auto room = check_room(upload.name.key, bytes.size(), replaced); !room) {
-    return std::unexpected(room.error());
-  }
   auto etag = etag_of(bytes);
   (*found)->parts[number] = {std::move(bytes), etag, now(), ++made_};
   return etag;
@@ -388,7 +269,7 @@ Answer<std::string> MemoryBucket::keep_part(const MultipartName& upload, std::ui
 
 Awaitable<Answer<std::string>> MemoryBucket::put_part(MultipartName upload, std::uint32_t number,
                                                       Payload payload, Deadline deadline) {
-  auto put = [&] { return keep_part(upload, number, joined(payload)); };
+  auto put = [&] { return keep_part(upload, number, bytes_of(payload)); };
   co_return co_await request<std::string>(
       {Operation::put_part, text_of(upload, number), payload.size()}, put, deadline);
 }
@@ -408,10 +289,11 @@ Awaitable<Answer<std::string>> MemoryBucket::stream_part(MultipartName upload, s
                                                          PartSource& source, Deadline deadline) {
   Request request{Operation::put_part, text_of(upload, number), source.size()};
   co_await travel();
-  auto fault = faults_.admit(request.operation, request.what, request.sent);
+  auto fault = way_.admit(request);
   if (fault == Fault::breaks_off) (void)co_await take(source, source.size() / 2);
-  if (auto go = co_await before(request, fault, deadline); !go)
+  if (auto go = co_await way_.there(request, fault, deadline); !go) {
     co_return std::unexpected(go.error());
+  }
   auto bytes = co_await take(source, source.size());
   if (!bytes) co_return bytes;
   if (bytes->size() != source.size()) {
@@ -422,9 +304,9 @@ Awaitable<Answer<std::string>> MemoryBucket::stream_part(MultipartName upload, s
     std::lock_guard lock(mutex_);
     answer.emplace(keep_part(upload, number, *std::move(bytes)));
   }
-  if (fault == Fault::hangs_done) (void)co_await wait(deadline);
-  co_await travel();
-  if (auto lost = failure_of(fault, request.what)) co_return std::unexpected(*std::move(lost));
+  if (auto here = co_await way_.back(request, fault, deadline); !here) {
+    co_return std::unexpected(here.error());
+  }
   co_return *std::move(answer);
 }
 

@@ -3,6 +3,7 @@
 
 #include "stores/s3/client/bucket.h"
 #include "stores/s3/client/bucket_faults_test_kit.h"
+#include "stores/s3/client/request_faults_test_kit.h"
 
 #include <tus/clock.h>
 
@@ -20,9 +21,6 @@
 #include <vector>
 
 namespace tus::s3::test {
-
-// The same for the same bytes, and in the form of an MD5, with quotes.
-std::string etag_of(std::string_view bytes);
 
 // Where servers that call themselves S3 differ from Amazon's, which is the default.
 struct Quirks {
@@ -56,8 +54,6 @@ class MemoryBucket final : public Bucket {
   // Which of the requests fail, and counts of them.
   BucketFaults& faults() noexcept { return faults_; }
   void set_quirks(Quirks quirks);
-  // Beyond so many bytes of objects and parts, but for records (".info"), there is no room.
-  void limit(std::uint64_t bytes);
 
   // What is in it, looked at and changed without a request. Without a bucket's name: in whichever there is one.
   std::optional<std::string> peek(std::string_view key) const;
@@ -128,18 +124,9 @@ class MemoryBucket final : public Bucket {
     std::map<std::uint32_t, Part> parts;
   };
   using Multiparts = std::map<std::pair<Name, std::string>, Multipart>;
-  struct Request {
-    Operation operation;
-    std::string what;
-    std::uint64_t sent = 0;
-  };
 
   template <class T>
   Awaitable<Answer<T>> request(Request request, std::function<Answer<T>()> todo, Deadline deadline);
-  // False when the deadline has passed first.
-  Awaitable<bool> wait(Deadline deadline);
-  Awaitable<Answer<void>> before(const Request& request, Fault fault, Deadline deadline);
-
   static Awaitable<Answer<std::string>> take(PartSource& source, std::uint64_t count);
 
   Answer<void> check_bucket(const std::string& bucket) const;
@@ -147,7 +134,6 @@ class MemoryBucket final : public Bucket {
   Answer<void> check_condition(const ObjectName& name, const Condition& condition) const;
   Answer<Object*> find(const ObjectName& name);
   Answer<Multipart*> find(const MultipartName& upload);
-  Answer<void> check_room(std::string_view key, std::uint64_t more, std::uint64_t less) const;
   Answer<std::string> keep_part(const MultipartName& upload, std::uint32_t number,
                                 std::string bytes);
   Answer<void> complete(const MultipartName& upload, std::vector<PartTag> parts);
@@ -157,6 +143,7 @@ class MemoryBucket final : public Bucket {
 
   const Clock& clock_;
   BucketFaults faults_;
+  RequestWay way_;
 
   mutable std::mutex mutex_;
   MemoryBucketOptions options_;
@@ -164,7 +151,6 @@ class MemoryBucket final : public Bucket {
   Multiparts multiparts_;
   std::map<std::string, std::vector<PartTag>> completed_;  // by S3's id
   std::uint64_t made_ = 0;
-  std::optional<std::uint64_t> limit_;
 };
 
 }  // namespace tus::s3::test

@@ -2,11 +2,7 @@
 #pragma once
 
 #include "stores/s3/client/bucket.h"
-#include "stores/s3/client/bucket_faults_test_kit.h"
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "stores/s3/client/request_faults_test_kit.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -17,12 +13,6 @@
 #include <utility>
 
 namespace tus::s3::test {
-
-// The way to the bucket, or back.
-inline Awaitable<void> travel() {
-  auto executor = co_await asio::this_coro::executor;
-  co_await asio::post(executor, asio::use_awaitable);
-}
 
 class MemoryStream final : public ObjectStream {
  public:

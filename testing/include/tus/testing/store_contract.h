@@ -8,6 +8,7 @@
 #include <tus/store.h>
 #include <tus/testing/script_source.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,6 +57,10 @@ class StoreBackend {
     hangs,  // nothing is done, and no answer comes before the deadline; where a store cannot be
             // kept from answering: fails
   };
+  // So long a creation or a finish takes at most while nothing is wrong: what hangs is waited for that long.
+  virtual std::chrono::milliseconds time_of_a_finish() const {
+    return std::chrono::milliseconds(20);
+  }
   // What becomes of each finish() from now on. Only asked of a store that needs_finish.
   virtual void fail_finishes(FinishFault fault) { (void)fault; }
 
