@@ -137,7 +137,7 @@ void reads_what_is_not_finished(StoreBackend& backend) {
 void lists_everything_once(StoreBackend& backend) {
   auto& store = backend.store();
   std::set<std::string> made;
-  for (int i = 0; i < 250; ++i) {
+  for (int i = 0; i < backend.repeats(250); ++i) {
     auto name = std::to_string(i);
     auto id = i % 3 == 0 ? "dir" + std::to_string(i % 7) + "/" + name : name;
     create(store, draft_of(id, 1));

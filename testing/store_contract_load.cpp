@@ -40,8 +40,8 @@ std::string bytes_for(int thread, int n) {
   return pattern(500, static_cast<unsigned>(thread * 1000 + n));
 }
 
-Awaitable<void> upload_some(Store& store, int thread) {
-  for (int n = 0; n < 10; ++n) {
+Awaitable<void> upload_some(Store& store, int thread, int count) {
+  for (int n = 0; n < count; ++n) {
     co_await upload_in_parts(store, name_of(thread, n), bytes_for(thread, n), 120);
   }
 }
@@ -49,19 +49,22 @@ Awaitable<void> upload_some(Store& store, int thread) {
 // [STORE-14]
 void serves_many_on_one_loop(StoreBackend& backend) {
   TestLoop loop;
-  for (int i = 0; i < 40; ++i) {
+  const int count = backend.repeats(40);
+  for (int i = 0; i < count; ++i) {
     loop.spawn(upload_in_parts(backend.store(), name_of(0, i), bytes_for(0, i), 120));
   }
   loop.run();
-  for (int i = 0; i < 40; ++i) expect_stored(backend, name_of(0, i), bytes_for(0, i));
+  for (int i = 0; i < count; ++i) expect_stored(backend, name_of(0, i), bytes_for(0, i));
 }
 
 // [STORE-14]
 void serves_many_threads(StoreBackend& backend) {
   auto& store = backend.store();
-  run_on_threads(4, [&store](int thread) { return upload_some(store, thread); });
+  const int count = backend.repeats(10);
+  run_on_threads(4, [&](int thread) { return upload_some(store, thread, count); });
   for (int thread = 0; thread < 4; ++thread) {
-    for (int n = 0; n < 10; ++n) expect_stored(backend, name_of(thread, n), bytes_for(thread, n));
+    for (int n = 0; n < count; ++n)
+      expect_stored(backend, name_of(thread, n), bytes_for(thread, n));
   }
 }
 

@@ -141,7 +141,7 @@ Awaitable<void> count(Beside& beside) {
 }
 
 void look_beside(StoreBackend& backend, Awaitable<void> (*write)(Beside&), std::uint64_t step) {
-  Beside beside(backend, pattern(piece * 150));
+  Beside beside(backend, pattern(piece * static_cast<std::size_t>(backend.repeats(150))));
   auto draft = draft_of("a", std::nullopt);
   draft.finish = FinishState::pending;
   draft.raw_metadata = "name eA==";
@@ -198,7 +198,8 @@ void creates_beside_terminations(StoreBackend& backend) {
   auto& store = backend.store();
   std::atomic<bool> over[3] = {false, false, false};
   run_on_threads(3, [&](int thread) {
-    return come_and_go(store, "dir/sub/" + std::to_string(thread), 60, over[thread]);
+    return come_and_go(store, "dir/sub/" + std::to_string(thread), backend.repeats(60),
+                       over[thread]);
   });
   EXPECT_TRUE(list_all(store).empty());
   EXPECT_EQ(usage_of(store).bytes, 0u);
@@ -209,7 +210,7 @@ void looks_are_true_beside_terminations(StoreBackend& backend) {
   auto& store = backend.store();
   std::atomic<bool> over{false};
   run_on_threads(3, [&](int thread) {
-    return thread == 0 ? come_and_go(store, "dir/a", 100, over)
+    return thread == 0 ? come_and_go(store, "dir/a", backend.repeats(100), over)
                        : look_at_coming(store, "dir/a", over);
   });
   EXPECT_TRUE(list_all(store).empty());

@@ -31,6 +31,7 @@ class LimitedBackend final : public testing::StoreBackend {
     wrap();
   }
   std::uint64_t more_than_one_step() const override { return inner_->more_than_one_step(); }
+  int repeats(int usual) const override { return inner_->repeats(usual); }
   std::chrono::milliseconds time_of_a_finish() const override { return inner_->time_of_a_finish(); }
   void fail_finishes(FinishFault fault) override { inner_->fail_finishes(fault); }
   testing::FileWriter file_writer() override { return inner_->file_writer(); }

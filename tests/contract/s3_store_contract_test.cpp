@@ -1,4 +1,4 @@
-// Over a bucket in memory, or over the one of a real server when the environment names it (tests/services).
+// [S3-50] Over a bucket in memory, or over the one of a real server when the environment names it (tests/services).
 #include "stores/s3/bucket_store.h"
 #include "stores/s3/client/faulty_bucket_test_kit.h"
 #include "stores/s3/client/memory_bucket_test_kit.h"
@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,7 @@ struct Place {
   std::string name;
   std::string prefix;
   std::chrono::milliseconds time_of_a_finish;
+  int fewer;  // repeats by so many times
 };
 
 Place place_in_memory(const Clock& clock, s3::test::Quirks quirks) {
@@ -44,7 +47,7 @@ Place place_in_memory(const Clock& clock, s3::test::Quirks quirks) {
   options.quirks = quirks;
   options.quirks.smallest_part = 5;
   return {std::make_shared<MemoryBucket>(clock, std::move(options)), "uploads", "data",
-          std::chrono::milliseconds(20)};
+          std::chrono::milliseconds(20), 1};
 }
 
 // Nothing of another test, nor of an earlier run.
@@ -57,7 +60,11 @@ std::string new_prefix() {
 Place place_on_server() {
   auto server = std::make_shared<S3Server>();
   auto* client = &server->client();
-  return {{std::move(server), client}, S3Server::bucket(), new_prefix(), std::chrono::seconds(1)};
+  return {{std::move(server), client},
+          S3Server::bucket(),
+          new_prefix(),
+          std::chrono::seconds(1),
+          S3Server::product() == "swift" ? 15 : 5};
 }
 
 s3::StoreOptions store_options(const Place& place, Instances instances) {
@@ -107,6 +114,7 @@ class S3Backend final : public testing::StoreBackend {
     return bytes.substr(0, static_cast<std::size_t>(count));
   }
   std::uint64_t more_than_one_step() const override { return 100; }
+  int repeats(int usual) const override { return std::max(usual / place_.fewer, 2); }
 
   std::chrono::milliseconds time_of_a_finish() const override { return place_.time_of_a_finish; }
   void fail_finishes(FinishFault fault) override {

@@ -50,6 +50,9 @@ class StoreBackend {
   // So many bytes are joined in more than one step.
   virtual std::uint64_t more_than_one_step() const { return 80 << 20; }
 
+  // Instead of `usual` uploads, rounds or moments to fail at: fewer, at least two, where each takes long.
+  virtual int repeats(int usual) const { return usual; }
+
   enum class FinishFault : std::uint8_t {
     none,
     fails,        // nothing is done
