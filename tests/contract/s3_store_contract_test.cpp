@@ -39,15 +39,20 @@ struct Place {
   std::string name;
   std::string prefix;
   std::chrono::milliseconds time_of_a_finish;
-  int fewer;  // repeats by so many times
+  int fewer;                 // repeats by so many times
+  std::uint32_t most_parts;  // of an upload
 };
 
 Place place_in_memory(const Clock& clock, s3::test::Quirks quirks) {
   s3::test::MemoryBucketOptions options;
   options.quirks = quirks;
   options.quirks.smallest_part = 5;
-  return {std::make_shared<MemoryBucket>(clock, std::move(options)), "uploads", "data",
-          std::chrono::milliseconds(20), 1};
+  return {std::make_shared<MemoryBucket>(clock, std::move(options)),
+          "uploads",
+          "data",
+          std::chrono::milliseconds(20),
+          1,
+          300};
 }
 
 // Nothing of another test, nor of an earlier run.
@@ -64,7 +69,8 @@ Place place_on_server() {
           S3Server::bucket(),
           new_prefix(),
           std::chrono::seconds(1),
-          S3Server::product() == "swift" ? 15 : 5};
+          S3Server::product() == "swift" ? 15 : 5,
+          60};
 }
 
 s3::StoreOptions store_options(const Place& place, Instances instances) {
@@ -73,7 +79,7 @@ s3::StoreOptions store_options(const Place& place, Instances instances) {
   options.object_prefix = place.prefix;
   options.parts.smallest = options.parts.preferred = 5;
   options.parts.largest = 50'000;
-  options.parts.most = 300;
+  options.parts.most = place.most_parts;
   options.chunk = 3;
   options.parts_in_flight = 3;
   options.parts_of_an_upload = 4;
