@@ -48,6 +48,11 @@ Awaitable<Result<std::unique_ptr<Upload>>> BucketStore::open(UploadId id, const 
     if (!gone) co_return fail(std::move(claimed.error()));
   }
   auto state = co_await context_->looker.look(id, deadline);
+  if (!state && state.error() == ErrorCode::upload_not_found) {
+    // Who asks for a termination again wants its bytes to go.
+    auto ended = co_await go_on_terminating(*context_, std::move(id), lease, deadline);
+    if (!ended) co_return fail(std::move(ended.error()));
+  }
   if (!state) co_return fail(std::move(state.error()));
   co_return std::make_unique<S3Upload>(*context_, *std::move(state), std::nullopt);
 }

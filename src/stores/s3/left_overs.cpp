@@ -1,5 +1,7 @@
 #include "stores/s3/left_overs.h"
 
+#include "stores/s3/completion.h"
+
 #include <utility>
 
 namespace tus::s3 {
@@ -13,15 +15,68 @@ std::optional<UploadId> left_over_of(const Context& context, const ListedMultipa
   return join_id(std::string(key), upload.upload);
 }
 
+namespace {
+
+// Whether the name of this upload can never be that of another one, or nobody else can be making one.
+bool is_only_one(const UploadId& id, const Lease& lease) {
+  return !split_id(id).multipart.empty() || lease.token() != 0;
+}
+
+Awaitable<Status> remove_all(Context& context, State state, Deadline deadline) {
+  auto record = context.names.info(state.object);
+  auto removed = co_await remove_data(context, std::move(state), deadline);
+  if (!removed) co_return removed;
+  auto gone = co_await context.bucket.delete_object(std::move(record), deadline);
+  if (!gone) co_return fail(as_error(std::move(gone.error())));
+  co_return Status();
+}
+
+// A record without anything that it could be a record of: its multipart upload was thrown away behind our back,
+// or S3 has written it after its creation was given up.
+Awaitable<Result<bool>> remove_hollow(Context& context, UploadId id, State state,
+                                      std::chrono::sys_seconds idle_since, Deadline deadline) {
+  // Go's tusd does not mark its objects: there is no telling whether it is somewhere else by now.
+  const bool ours = !state.file.bucket.mark.empty();
+  if (!ours || state.file.info.last_activity >= idle_since) co_return false;
+  auto look = co_await context.looker.look(std::move(id), deadline);
+  if (look || !(look.error() == ErrorCode::upload_gone)) co_return false;
+  auto removed = co_await remove_all(context, std::move(state), deadline);
+  if (!removed) co_return fail(std::move(removed.error()));
+  co_return true;
+}
+
+}  // namespace
+
+Awaitable<Result<bool>> go_on_terminating(Context& context, UploadId id, const Lease& lease,
+                                          Deadline deadline) {
+  if (!is_only_one(id, lease)) co_return false;
+  auto state = co_await context.looker.read_any_record(id, split_id(id).object, deadline);
+  if (!state && state.error() == ErrorCode::store_unavailable) {
+    co_return fail(std::move(state.error()));
+  }
+  if (!state || !state->file.bucket.going || state->file.named != id.str()) co_return false;
+  if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  auto removed = co_await remove_all(context, *std::move(state), deadline);
+  if (!removed) co_return fail(std::move(removed.error()));
+  co_return true;
+}
+
 Awaitable<Result<std::optional<std::uint64_t>>> remove_left_over(
     Context& context, UploadId id, const Lease& lease, std::chrono::sys_seconds idle_since,
     Deadline deadline) {
   if (lease.lost()) co_return fail(ErrorCode::lease_lost);
+  auto ended = co_await go_on_terminating(context, id, lease, deadline);
+  if (!ended) co_return fail(std::move(ended.error()));
+  if (*ended) co_return 0;
   const auto parts = split_id(id);
   if (parts.multipart.empty()) co_return std::nullopt;
   // A record may name it under an id without it, or with another place for its data.
   auto state = co_await context.looker.read_any_record(id, parts.object, deadline);
-  if (state && state->data.upload == parts.multipart) co_return std::nullopt;
+  if (state && state->data.upload == parts.multipart) {
+    auto hollow = co_await remove_hollow(context, id, *std::move(state), idle_since, deadline);
+    if (!hollow) co_return fail(std::move(hollow.error()));
+    co_return *hollow ? std::optional<std::uint64_t>(0) : std::nullopt;
+  }
   if (!state && !(state.error() == ErrorCode::upload_not_found)) {
     co_return fail(std::move(state.error()));
   }

@@ -1,6 +1,8 @@
 // What a sweep removes, and what it leaves.
 #include "stores/s3/s3_test_kit.h"
 
+#include <gmock/gmock.h>
+
 #include <chrono>
 
 namespace tus::s3::test {
@@ -63,6 +65,79 @@ TEST(s3_left_overs, a_sweep_removes_what_was_cut_off) {
   EXPECT_EQ(bench.bucket().keys(), (std::vector<std::string>{"kept.info", "kept.part"}));
   bench.restart();
   EXPECT_EQ(bench.inspect(id)->offset, 13u);
+}
+
+std::vector<std::string> no_keys() { return {}; }
+
+// A termination during which S3 fails, after the upload has been declared gone.
+UploadId cut_off_termination(Bench& bench, Operation operation) {
+  auto made = bench.create("a", 40, pattern(13));
+  EXPECT_TRUE(made);
+  const auto id = (*made)->info().id;
+  bench.faults().fail_all(operation, Fault::fails);
+  EXPECT_FALSE(run((*made)->terminate(FakeLease(), never)));
+  made->reset();
+  bench.faults().clear_faults();
+  EXPECT_TRUE(bench.inspect(id).error() == ErrorCode::upload_not_found);
+  return id;
+}
+
+// [S3RUN-38] Who deletes an upload again, for the first time has failed half-way, removes what is left.
+TEST(s3_left_overs, a_termination_goes_on_when_it_is_asked_for_again) {
+  for (auto operation :
+       {Operation::abort_multipart, Operation::head_object, Operation::delete_object}) {
+    SCOPED_TRACE(name_of(operation));
+    Bench bench;
+    const auto id = cut_off_termination(bench, operation);
+    EXPECT_NE(bench.bucket().keys(), no_keys());
+    bench.faults().fail_all(operation, Fault::fails);
+    EXPECT_TRUE(bench.open(id).error() == ErrorCode::store_unavailable);
+    bench.faults().clear_faults();
+    bench.restart();
+    EXPECT_TRUE(bench.open(id).error() == ErrorCode::upload_not_found);
+    EXPECT_EQ(bench.bucket().keys(), no_keys());
+    EXPECT_TRUE(bench.bucket().multiparts().empty());
+  }
+}
+
+// [S3RUN-38] And when nobody asks again, it is swept away.
+TEST(s3_left_overs, a_sweep_ends_terminations) {
+  Bench bench;
+  (void)cut_off_termination(bench, Operation::abort_multipart);
+  bench.restart();
+  (void)sweep(bench, all_is_new);
+  EXPECT_EQ(bench.bucket().multiparts().size(), 1u);
+  (void)sweep(bench, all_is_old);
+  EXPECT_EQ(bench.bucket().keys(), no_keys());
+  EXPECT_TRUE(bench.bucket().multiparts().empty());
+}
+
+// [S3RUN-38] Records of uploads that were thrown away behind our back; not those of Go's tusd, and not when an
+// object of ours is there.
+TEST(s3_left_overs, a_sweep_removes_hollow_records) {
+  Bench bench;
+  for (const auto* name : {"hollow", "gos", "whole"}) {
+    auto made = bench.create(name, 13, pattern(13));
+    ASSERT_TRUE(made);
+    if (name == std::string_view("whole")) {
+      ASSERT_TRUE(run((*made)->finish(FakeLease(), never)));
+    } else {
+      bench.bucket().abort_behind_the_back(name);
+    }
+    if (name != std::string_view("gos")) continue;
+    const auto id = (*made)->info().id.str();
+    bench.bucket().put_behind_the_back(
+        {"uploads", "gos.info"}, R"({"ID":")" + id + R"(","Size":13,"MetaData":{},)"
+                                     R"("Storage":{"Bucket":"uploads","Key":"gos","Type":"s3store"}})");
+  }
+  bench.restart();
+  (void)sweep(bench, all_is_new);
+  EXPECT_EQ(bench.bucket().keys().size(), 4u);
+  (void)sweep(bench, all_is_old);
+  const auto left = bench.bucket().keys();
+  EXPECT_THAT(left, ::testing::Not(::testing::Contains("hollow.info")));
+  EXPECT_THAT(left, ::testing::IsSupersetOf({"gos.info", "whole", "whole.info"}));
+  EXPECT_EQ(bench.bucket().peek("whole"), pattern(13));
 }
 
 }  // namespace

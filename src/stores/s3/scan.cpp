@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::size_t looks_side_by_side = 16;
 
+// What is no upload is passed over.
+Status unless_it_is_none(Error error) {
+  if (error == ErrorCode::store_unavailable) return fail(std::move(error));
+  return Status();
+}
+
 }  // namespace
 
 Awaitable<Result<ScanPage>> Scan::next(Deadline deadline) {
@@ -57,27 +63,32 @@ std::vector<Scan::Found> Scan::records_in(const std::vector<ListedObject>& objec
   return found;
 }
 
-Awaitable<Result<std::optional<UploadInfo>>> Scan::look(Found found, Deadline deadline) {
+Awaitable<Status> Scan::look(Found found, ScanPage& page, Deadline deadline) {
   // The name in the record is the upload's.
   auto id = UploadId::parse(found.object);
-  if (!id) co_return std::nullopt;
+  if (!id) co_return Status();
   auto state = co_await context_.looker.read_any_record(*std::move(id), found.object, deadline);
-  if (state && state->file.bucket.going) co_return std::nullopt;
-  const bool is_over = state && state->file.info.finish == FinishState::finished;
-  if (is_over && options_.idle_since) {
+  if (!state) co_return unless_it_is_none(std::move(state.error()));
+  auto name = state->file.info.id;
+  if (state->file.bucket.going) {
+    if (options_.idle_since) page.left_overs.push_back(std::move(name));
+    co_return Status();
+  }
+  if (state->file.info.finish == FinishState::finished && options_.idle_since) {
     context_.over.add(found.object, found.etag);
-    co_return std::nullopt;
+    co_return Status();
   }
-  if (state) state = co_await context_.looker.look_at_data(*std::move(state), deadline);
-  if (state) {
-    const auto& info = state->file.info;
-    if (info.finished()) context_.over.add(found.object, found.etag);
-    const bool idle = !info.finished() && info.last_activity && is_old(*info.last_activity);
-    if (options_.idle_since && !idle) co_return std::nullopt;
-    co_return std::move(state->file.info);
+  state = co_await context_.looker.look_at_data(*std::move(state), deadline);
+  if (!state && state.error() == ErrorCode::upload_gone && options_.idle_since) {
+    page.left_overs.push_back(std::move(name));
+    co_return Status();
   }
-  if (state.error() == ErrorCode::store_unavailable) co_return fail(std::move(state.error()));
-  co_return std::nullopt;
+  if (!state) co_return unless_it_is_none(std::move(state.error()));
+  auto& info = state->file.info;
+  if (info.finished()) context_.over.add(found.object, found.etag);
+  const bool idle = !info.finished() && info.last_activity && is_old(*info.last_activity);
+  if (!options_.idle_since || idle) page.uploads.push_back(std::move(info));
+  co_return Status();
 }
 
 Awaitable<Status> Scan::look_at_all(std::vector<Found> found, ScanPage& page, Deadline deadline) {
@@ -90,12 +101,8 @@ Awaitable<Status> Scan::look_at_all(std::vector<Found> found, ScanPage& page, De
   Shared shared{std::move(found), 0, {}};
   const auto one_line = [](Scan& scan, Shared& all, ScanPage& to, Deadline by) -> Awaitable<void> {
     while (all.status && all.next < all.found.size()) {
-      auto info = co_await scan.look(std::move(all.found[all.next++]), by);
-      if (!info) {
-        all.status = fail(std::move(info.error()));
-      } else if (*info) {
-        to.uploads.push_back(**std::move(info));
-      }
+      auto looked = co_await scan.look(std::move(all.found[all.next++]), to, by);
+      if (!looked) all.status = std::move(looked);
     }
   };
   TaskGroup group([&shared](std::exception_ptr) {

@@ -24,7 +24,7 @@ class Scan final : public UploadScan {
     std::chrono::sys_seconds changed;  // its record, or its `.part`
   };
   std::vector<Found> records_in(const std::vector<ListedObject>& objects);
-  Awaitable<Result<std::optional<UploadInfo>>> look(Found found, Deadline deadline);
+  Awaitable<Status> look(Found found, ScanPage& page, Deadline deadline);
   Awaitable<Status> look_at_all(std::vector<Found> found, ScanPage& page, Deadline deadline);
   Awaitable<Status> find_left_overs(ScanPage& page, Deadline deadline);
   bool is_old(std::chrono::sys_seconds time) const {
