@@ -17,8 +17,8 @@ PIECE = 256 << 10
 MOST_HEAD = 64 << 10
 
 # What can happen to a request. `before` and `after`: whether S3 has done it.
-HOW = ("500", "503", "html", "403", "404", "empty", "page", "region", "moved", "skewed", "reset-before", "reset-half", "reset-after", "cut-answer",
-       "hang-before", "hang-after", "slow", "late-list", "no-etag")
+HOW = ("500", "503", "html", "403", "404", "empty", "page", "region", "moved", "skewed", "signature", "no-bucket", "reset-before", "reset-half",
+       "reset-after", "cut-answer", "hang-before", "hang-after", "slow", "late-list", "no-etag")
 
 # Answers in place of S3: status, code, and what else S3 says.
 INSTEAD = {
@@ -31,6 +31,8 @@ INSTEAD = {
     "empty": (500, None, ""),
     "region": (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"),
     "moved": (301, "PermanentRedirect", "<Endpoint>tests.s3.eu-west-1.amazonaws.com</Endpoint>"),
+    "signature": (403, "SignatureDoesNotMatch", "<AWSAccessKeyId>the-key</AWSAccessKeyId>"),
+    "no-bucket": (404, "NoSuchBucket", "<BucketName>tests-gone</BucketName>"),
     "skewed": (403, "RequestTimeTooSkewed", "<ServerTime>2001-01-01T00:00:00Z</ServerTime>"),
 }
 
@@ -53,6 +55,8 @@ def operation_of(method, target):
             return "ListMultipartUploads"
         if method == "POST" and "delete" in names:
             return "DeleteObjects"
+        if method == "GET" and "list-type" in names:
+            return "ListObjectsV2"
         return {"GET": "ListObjects", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}[method]
     if "uploads" in names and method == "POST":
         return "CreateMultipartUpload"
@@ -83,7 +87,12 @@ class Request:
     received: int = 0
     status: int | None = None
     how: str | None = None
-    seconds: float = 0.0
+    begin: float = 0.0  # when its head was here; time.monotonic()
+    end: float | None = None  # when the client had its answer, or none any more
+
+    @property
+    def seconds(self):
+        return (self.end or time.monotonic()) - self.begin
 
     def __str__(self):
         end = f" [{self.how}]" if self.how else ""
@@ -101,9 +110,8 @@ class S3FaultProxy:
         self.log = []
         self.connections = set()
         self.loop = asyncio.new_event_loop()
-        self.listener = socket.create_server((host, 0), backlog=256)
-        if receive_buffer:
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)  # of what is accepted, too
+        self.host, self.port, self.receive_buffer = host, 0, receive_buffer
+        self.listener = self._make_listener()
         self.port = self.listener.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -140,6 +148,14 @@ class S3FaultProxy:
             self.rules.clear()
         asyncio.run_coroutine_threadsafe(self._let_go(), self.loop).result(10)
 
+    def refuse(self):
+        """Nobody listens any more, and every connection is cut, until accept_again()."""
+        asyncio.run_coroutine_threadsafe(self._refuse(), self.loop).result(10)
+
+    def accept_again(self):
+        self.listener = self._make_listener()
+        asyncio.run_coroutine_threadsafe(self._accept(), self.loop).result(10)
+
     def forget(self):
         """Counts begin again."""
         with self.lock:
@@ -151,6 +167,17 @@ class S3FaultProxy:
 
     def counts(self):
         return dict(collections.Counter(request.operation for request in self.requests()))
+
+    def most_at_once(self, *operations):
+        """How many there were at the same time."""
+        edges = []
+        for request in self.requests(*operations):
+            edges += [(request.begin, 1), (request.end or float("inf"), -1)]
+        now = most = 0
+        for _, step in sorted(edges):  # whoever ends at that moment makes room for whoever begins
+            now += step
+            most = max(most, now)
+        return most
 
     def sent(self, *operations):
         """Bytes of bodies from the server to S3."""
@@ -178,10 +205,22 @@ class S3FaultProxy:
         finally:
             self.loop.close()
 
+    def _make_listener(self):
+        listener = socket.create_server((self.host, self.port), backlog=256)
+        if self.receive_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)  # of what is accepted, too
+        return listener
+
     async def _serve(self):
-        server = await asyncio.start_server(self._connected, sock=self.listener, limit=MOST_HEAD)
+        await self._accept()
         await self.stopping.wait()
-        server.close()
+        await self._refuse()
+
+    async def _accept(self):
+        self.server = await asyncio.start_server(self._connected, sock=self.listener, limit=MOST_HEAD)
+
+    async def _refuse(self):
+        self.server.close()
         tasks = list(self.connections)
         for task in tasks:
             task.cancel()
@@ -250,13 +289,13 @@ class Connection:
             request = Request(operation_of(method, target), method, target, fields)
             if request.operation == "UploadPart" and "x-amz-copy-source" in fields:
                 request.operation = "UploadPartCopy"
+            request.begin = time.monotonic()
             how = self.proxy.begin(request)
-            begin = time.monotonic()
             try:
                 if not await self.handle(request, head, how):
                     return
             finally:
-                request.seconds = time.monotonic() - begin
+                request.end = time.monotonic()
 
     async def handle(self, request, head, how):
         """Whether the connection goes on."""

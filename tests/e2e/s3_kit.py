@@ -193,9 +193,12 @@ class Stubborn:
             time.sleep(0.05)
 
     def create(self, fields=()):
+        """A field that is None is not sent."""
+        fields = {"Upload-Length": self.payload.size, "Content-Length": 0, **dict(fields)}
+        fields = {name: value for name, value in fields.items() if value is not None}
+
         def step():
-            answer = self.ask("POST", self.servers[0].base_path,
-                              {"Upload-Length": self.payload.size, "Content-Length": 0, **dict(fields)})
+            answer = self.ask("POST", self.servers[0].base_path, fields)
             return answer if answer is not None and answer.status == 201 else None
         self.path = self.until(step, "a creation").path
 
@@ -213,14 +216,14 @@ class Stubborn:
         self.acknowledged = offset
         return offset
 
-    def send_up_to(self, end):
-        """PATCHes until so much is acknowledged."""
+    def send_up_to(self, end, at=0):
+        """PATCHes until so much is acknowledged, of the payload from `at` on."""
         while self.acknowledged < end:
             offset = self.acknowledged
             self.sent = max(self.sent, end)
             answer = self.ask("PATCH", self.path, {"Content-Type": "application/offset+octet-stream",
                                                    "Upload-Offset": offset, "Content-Length": end - offset},
-                              self.payload.read(offset, end))
+                              self.payload.read(at + offset, at + end))
             if answer is not None and answer.status == 204:
                 self.test.assertEqual(answer.offset, end, answer)
                 self.acknowledged = end

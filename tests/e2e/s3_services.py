@@ -4,6 +4,7 @@ They take 12 to 24 s to start. A server that cannot be started is a failure of t
 """
 import atexit
 import functools
+import itertools
 import select
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ class S3Server:
     region = "us-east-1"
 
     def __init__(self):
-        self.buckets = 0
+        self.buckets = itertools.count(1)
         self.errors = tempfile.TemporaryFile()
         # Its standard input ends with this process, however that ends, and with it the service.
         self.process = subprocess.Popen([ROOT / "tests" / "services" / self.script], stdin=subprocess.PIPE,
@@ -71,8 +72,7 @@ class S3Server:
     def make_bucket(self, name=None):
         """A client of a new bucket."""
         if name is None:
-            self.buckets += 1
-            name = f"tests-{self.buckets}"
+            name = f"tests-{next(self.buckets)}"
         client = self.bucket(name)
         client.make_bucket()
         return client
@@ -89,6 +89,14 @@ class S3Server:
 
 class CephServer(S3Server):
     script = "ceph"
+
+    def __init__(self):
+        super().__init__()
+        # The first object and the first multipart upload make pools, which takes seconds on a busy machine.
+        bucket = self.make_bucket("first")
+        bucket.put("a", b"x")
+        bucket.delete("a")
+        bucket.abort("b", bucket.begin("b"))
 
 
 class SwiftServer(S3Server):

@@ -1,5 +1,6 @@
 """The proxy that breaks requests to S3, in front of a real one: what it says was done was done, and what it says was not
 was not."""
+import contextlib
 import http.client
 import threading
 import time
@@ -21,8 +22,8 @@ class Names(unittest.TestCase):
                 ("POST", "/b/k?uploads", "CreateMultipartUpload"), ("POST", "/b/k?uploads=", "CreateMultipartUpload"),
                 ("POST", "/b/k?uploadId=x", "CompleteMultipartUpload"), ("GET", "/b/k?uploadId=x", "ListParts"),
                 ("DELETE", "/b/k?uploadId=x", "AbortMultipartUpload"), ("DELETE", "/b/k", "DeleteObject"),
-                ("GET", "/b/k", "GetObject"), ("HEAD", "/b/k", "HeadObject"), ("GET", "/b?list-type=2", "ListObjects"),
-                ("GET", "/b/?list-type=2&prefix=a%2Fb", "ListObjects"), ("HEAD", "/b", "HeadBucket"),
+                ("GET", "/b/k", "GetObject"), ("HEAD", "/b/k", "HeadObject"), ("GET", "/b?list-type=2", "ListObjectsV2"),
+                ("GET", "/b/?list-type=2&prefix=a%2Fb", "ListObjectsV2"), ("HEAD", "/b", "HeadBucket"),
                 ("GET", "/b?uploads=&prefix=x", "ListMultipartUploads"), ("GET", "/b?location", "ListObjects")):
             self.assertEqual(operation_of(method, target), name, (method, target))
 
@@ -48,7 +49,7 @@ class Faults(EndToEndTest):
         self.assertEqual(self.client.keys(), ["a", "m"])
         self.assertEqual(self.proxy.counts(), {
             "PutObject": 1, "GetObject": 1, "HeadObject": 1, "CreateMultipartUpload": 1, "UploadPart": 1, "ListParts": 1,
-            "CompleteMultipartUpload": 1, "ListObjects": 1})
+            "CompleteMultipartUpload": 1, "ListObjectsV2": 1})
         self.assertEqual(self.proxy.sent("PutObject", "UploadPart"), 100_000 + PART)
         self.assertEqual(self.proxy.received("GetObject"), 100_000)
         self.assertIn("-> 200", str(self.proxy.requests("PutObject")[0]))
@@ -123,6 +124,34 @@ class Faults(EndToEndTest):
             thread.join(10)
             self.assertEqual(len(errors), 1, how)
             self.assertEqual(self.direct.head(how) is not None, is_done, how)
+
+    def test_nobody_listens_for_a_while(self):
+        self.client.put("a", b"x")
+        self.proxy.refuse()
+        self.assertRaises(ConnectionRefusedError, self.client.put, "b", b"x")
+        self.proxy.accept_again()
+        self.client.put("c", b"x")
+        self.assertEqual(self.direct.keys(), ["a", "c"])
+
+    def test_how_many_at_once(self):
+        self.proxy.fail("PutObject", "hang-after", nth=0)
+
+        def put(key):
+            with contextlib.suppress(*BROKEN):
+                self.client.put(key, b"x")
+
+        threads = [threading.Thread(target=put, args=(str(number),)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: self.proxy.most_at_once("PutObject") == 3, 10, "all of them hang")
+        self.proxy.heal()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(self.proxy.most_at_once("PutObject"), 3)
+        self.proxy.forget()
+        for number in range(3):
+            put(str(number))
+        self.assertEqual(self.proxy.most_at_once("PutObject"), 1)
 
     def test_slow(self):
         self.proxy.fail("PutObject", "slow")

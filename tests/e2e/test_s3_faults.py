@@ -5,6 +5,7 @@ What is checked after each: no acknowledged offset goes back, nothing is said to
 clients get a status, a code and nothing of what S3 said, and in the end the object has every byte and nothing else of the
 upload is left.
 """
+import functools
 import os
 import random
 import threading
@@ -12,16 +13,77 @@ import time
 
 from harness import SEED, main, wait_until
 from payload import Payload
-from s3_kit import ANSWER_SECONDS, BROKEN, IMPATIENT, MIB, PART, ProxiedS3Test, Stubborn, key_of
+from s3_kit import ANSWER_SECONDS, BROKEN, IMPATIENT, MIB, PART, ProxiedS3Test, S3Test, Stubborn, key_of
+from s3_lanes import EXPIRE_SECONDS, SIZE, Lane, side_by_side, together
+from s3_services import ceph
 from wire import Wire, patch_fields
 
 SOAK = os.environ.get("TUS_SOAK") == "1"
-SIZE = 3 * PART + 12345
-# The requests of an upload's life. Which of them a store makes is its own affair: a rule that is never hit is reported.
-OPERATIONS = ("CreateMultipartUpload", "PutObject", "UploadPart", "ListParts", "HeadObject", "GetObject",
-              "CompleteMultipartUpload", "DeleteObject", "AbortMultipartUpload")
+# The requests of an upload's life, to a process that knows it; those that it makes once.
+WARM = ("CreateMultipartUpload", "PutObject", "UploadPart", "HeadObject", "GetObject", "CompleteMultipartUpload",
+        "DeleteObject", "AbortMultipartUpload")
+ONCE = ("HeadObject", "CompleteMultipartUpload", "AbortMultipartUpload")
+SWEPT = ("ListObjectsV2", "ListMultipartUploads")
 QUICK_WAYS = ("500", "503", "html", "empty", "reset-before", "reset-half", "reset-after")
 SLOW_WAYS = ("hang-before", "hang-after")
+# Side by side where the machine has to work, and where all wait.
+WORKING, WAITING = 3, 8
+
+
+class EveryRequestFailsOnce(S3Test):
+    """Each case has to come to its fault."""
+
+    def setUp(self):
+        super().setUp()
+        self.s3 = ceph()
+
+    def fail_each(self, life, operations, ways, numbers=(1,), lanes=WORKING, flags=()):
+        if life == Lane.expired:
+            flags = (f"-expire-after={EXPIRE_SECONDS}s",)
+        cases = [(life, operation, how, nth) for operation in operations for how in ways for nth in numbers
+                 if nth == 1 or operation not in ONCE]
+        side_by_side(self, lanes, cases, lambda: Lane(self, *flags), self.fail_once)
+        self.report(f"{len(cases)} faults")
+
+    def fail_once(self, lane, life, operation, how, nth):
+        rule = lane.proxy.fail(operation, how, nth)
+        paths = life(lane)
+        self.assertEqual(rule.hits, 1, f"it did not come to that:\n{lane.proxy.text()}")
+        lane.proxy.heal()
+        lane.check(*paths)
+
+    def test_quick_faults(self):
+        """[S3RUN-9]"""
+        self.fail_each(Lane.warm, WARM, QUICK_WAYS, (1, 2, 3) if SOAK else (1, 2))
+
+    def test_with_restarts_between(self):
+        """[S3RUN-9] A new process knows only what is in the bucket."""
+        self.fail_each(Lane.cold, ("ListParts",), QUICK_WAYS)
+        self.fail_each(Lane.cold, WARM if SOAK else ("GetObject", "HeadObject", "UploadPart"),
+                       QUICK_WAYS if SOAK else ("503", "reset-after"))
+        # The first list is the look at the bucket, the second that for joins which are pending.
+        self.fail_each(Lane.cold, ("ListObjectsV2",), QUICK_WAYS if SOAK else ("503", "reset-after"), (2,))
+
+    def test_with_a_single_instance(self):
+        """[S3RUN-9]"""
+        self.fail_each(Lane.warm, ("UploadPart", "PutObject", "CompleteMultipartUpload"), ("500", "reset-after"), (1, 2),
+                       flags=("-s3-single-instance",))
+
+    def test_joins(self):
+        """[S3RUN-35] What is copied within S3."""
+        self.fail_each(Lane.joined, ("UploadPartCopy",), QUICK_WAYS, (1, 2) if SOAK else (1,))
+
+    def test_sweeps(self):
+        """[S3RUN-36] A list that fails ends a pass, and no more than that."""
+        self.fail_each(Lane.expired, SWEPT, QUICK_WAYS, lanes=WAITING)
+
+    def test_hanging_requests(self):
+        """[S3RUN-9] [S3RUN-35] [S3RUN-36] Done or not done, and never answered: each operation."""
+        # Whoever waits for a finish waits longest.
+        warm = sorted(WARM, key=lambda operation: operation != "CompleteMultipartUpload")
+        together(*(functools.partial(self.fail_each, life, operations, SLOW_WAYS, lanes=lanes)
+                   for life, operations, lanes in ((Lane.warm, warm, 6), (Lane.cold, ("ListParts",), 2),
+                                                   (Lane.joined, ("UploadPartCopy",), 2), (Lane.expired, SWEPT, 4))))
 
 
 class FaultTest(ProxiedS3Test):
@@ -32,13 +94,15 @@ class FaultTest(ProxiedS3Test):
     def serve_here(self, *flags):
         return super().serve_here(*IMPATIENT, *flags)
 
-    def mend_later(self, rule, seconds):
+    def mend_later(self, rule, seconds, proxy=None):
         """A while after it came to that for the first time."""
+        proxy = proxy or self.proxy
+
         def mend():
-            if not self.proxy.wait_for_hit(rule, 60):
+            if not proxy.wait_for_hit(rule, 60):
                 return
             time.sleep(seconds)
-            self.proxy.heal()
+            proxy.heal()
         thread = threading.Thread(target=mend)
         thread.start()
         return thread
@@ -46,86 +110,24 @@ class FaultTest(ProxiedS3Test):
     def client(self, server):
         return Stubborn(self, [server], self.payload)
 
-    def life(self, server, restart=False):
-        """An upload with leftovers between its parts, and one that is deleted half-way."""
-        client = self.client(server)
-        client.create()
-        for end in (MIB, PART + 2 * MIB, 2 * PART + MIB):
-            client.send_up_to(end)
-            if restart:
-                server.restart()
-            client.head()
-        client.finish()
-        deleted = self.client(server)
-        deleted.create()
-        deleted.send_up_to(PART + MIB)
-        deleted.delete()
-        return client, deleted
-
-    def check_end(self, client, deleted):
-        # A multipart upload whose creation was done and not answered has a name that only S3 knows.
-        orphans = sum(1 for request in self.proxy.requests("CreateMultipartUpload")
-                      if request.how in ("reset-half", "reset-after", "hang-after"))
-        self.assert_stored(self.bucket, client.path, self.payload, orphans=orphans)
-        self.assert_gone(self.bucket, deleted.path, orphans=orphans)
-        self.proxy.forget()
-
-
-class EveryRequestFailsOnce(FaultTest):
-    def fail_each(self, operations, ways, numbers, restart=False, flags=()):
-        server = self.serve_here(*flags)
-        hits, never = 0, []
-        for operation in operations:
-            for how in ways:
-                for nth in numbers:
-                    with self.subTest(operation=operation, how=how, nth=nth):
-                        self.proxy.heal()  # when the one before has failed
-                        rule = self.proxy.fail(operation, how, nth)
-                        client, deleted = self.life(server, restart)
-                        self.proxy.heal()
-                        self.check_end(client, deleted)
-                        hits += rule.hits
-                        if not rule.hits:
-                            never.append(f"{operation} {nth}")
-        self.report(f"{hits} faults; never came to it: {sorted(set(never))}")
-        self.assertGreater(hits, len(operations) * len(ways) // 2)
-
-    def test_quick_faults(self):
-        """[S3RUN-9]"""
-        self.fail_each(OPERATIONS, QUICK_WAYS, (1, 2, 3) if SOAK else (1, 2))
-
-    def test_hanging_requests(self):
-        """[S3RUN-9]"""
-        self.fail_each(("UploadPart", "CompleteMultipartUpload", "PutObject"), SLOW_WAYS, (1, 2, 3) if SOAK else (1,))
-
-    def test_with_restarts_between(self):
-        """[S3RUN-9] A new process knows only what is in the bucket."""
-        self.fail_each(OPERATIONS if SOAK else ("ListParts", "GetObject", "HeadObject", "UploadPart"),
-                       ("503", "reset-after") if not SOAK else QUICK_WAYS, (1,), restart=True)
-
-    def test_with_a_single_instance(self):
-        """[S3RUN-9]"""
-        self.fail_each(("UploadPart", "PutObject", "CompleteMultipartUpload"), ("500", "reset-after"), (1, 2),
-                       flags=("-s3-single-instance",))
-
 
 class RequestsFailForLong(FaultTest):
     def test_each_operation(self):
         """[S3RUN-10] Longer than anybody repeats: clients are told, and when it is mended all goes on."""
-        server = self.serve_here()
         every = [(operation, how) for operation in ("CreateMultipartUpload", "PutObject", "UploadPart",
                                                     "CompleteMultipartUpload")
                  for how in ("500", "reset-after", "hang-before")]
-        for operation, how in every if SOAK else (("PutObject", "reset-after"), ("UploadPart", "500")):
-            with self.subTest(operation=operation, how=how):
-                self.proxy.heal()
-                rule = self.proxy.fail(operation, how, nth=0)
-                mend = self.mend_later(rule, ANSWER_SECONDS)
-                client, deleted = self.life(server)
-                mend.join()
-                self.report(f"{operation} {how}: {rule.hits} faults, failures of clients {client.failures}")
-                self.assertGreater(rule.hits, 0)
-                self.check_end(client, deleted)
+        cases = every if SOAK else (("PutObject", "reset-after"), ("UploadPart", "500"))
+        side_by_side(self, WAITING, cases, lambda: Lane(self), self.fail_for_long)
+
+    def fail_for_long(self, lane, operation, how):
+        rule = lane.proxy.fail(operation, how, nth=0)
+        mend = self.mend_later(rule, ANSWER_SECONDS, lane.proxy)
+        paths = lane.warm()
+        mend.join()
+        self.report(f"{operation} {how}: {rule.hits} faults")
+        self.assertGreater(rule.hits, 0)
+        lane.check(*paths)
 
     def test_s3_never_answers(self):
         """[S3RUN-10] [S3RUN-11] Every kind of request ends in time, with a code; the log names what was asked of S3."""
@@ -141,9 +143,8 @@ class RequestsFailForLong(FaultTest):
         part = patch_fields(MIB, PART)
         asked = (("POST", server.base_path, create, b""), ("DELETE", whole.path, {}, b""),
                  ("PATCH", client.path, part, self.payload.read(MIB, MIB + PART)), ("GET", whole.path, {}, b""))
-        for method, target, fields, body in asked:
-            answer = client.ask(method, target, fields, body)
-            self.assertIsNotNone(answer, method)
+        for answer in together(*(functools.partial(client.ask, *request) for request in asked)):
+            self.assertIsNotNone(answer)
             self.assert_failed_well(answer)
         # Before its first part a PATCH makes sure of the record.
         self.assert_logged(server, "PutObject", "CreateMultipartUpload")
@@ -153,27 +154,28 @@ class RequestsFailForLong(FaultTest):
 
     def test_s3_takes_no_parts(self):
         """[S3RUN-10] Records are written and parts are not taken: a PATCH, in parts or as a whole, is answered in time too."""
-        for flags in ((), ("-s3-max-memory=12582912",)):  # the second: parts are sent while they come
-            with self.subTest(flags=flags):
-                server = self.serve_here(*flags)
-                client = self.client(server)
-                client.create()
-                self.proxy.fail("UploadPart", "hang-before", nth=0)
-                begin = time.monotonic()
-                with server.wire() as wire:
-                    wire.send_head("PATCH", client.path, patch_fields(0, SIZE))
-                    try:
-                        wire.send(self.payload.read(0, SIZE))
-                    except BROKEN:
-                        pass  # the answer came before the end of the body
-                    answer = wire.receive()
-                self.report(f"{flags}: {answer.status} after {time.monotonic() - begin:.1f} s")
-                self.assertLess(time.monotonic() - begin, ANSWER_SECONDS)
-                self.assert_failed_well(answer)
-                self.assert_logged(server, "UploadPart")
-                self.proxy.heal()
-                client.finish()
-                self.assert_stored(self.bucket, client.path, self.payload)
+        together(self.take_no_parts, lambda: self.take_no_parts("-s3-max-memory=12582912"))  # there they are sent as they come
+
+    def take_no_parts(self, *flags):
+        with Lane(self, *flags) as lane:
+            client = lane.client()
+            client.create()
+            lane.proxy.fail("UploadPart", "hang-before", nth=0)
+            begin = time.monotonic()
+            with lane.server.wire() as wire:
+                wire.send_head("PATCH", client.path, patch_fields(0, SIZE))
+                try:
+                    wire.send(self.payload.read(0, SIZE))
+                except BROKEN:
+                    pass  # the answer came before the end of the body
+                answer = wire.receive()
+            self.report(f"{flags}: {answer.status} after {time.monotonic() - begin:.1f} s")
+            self.assertLess(time.monotonic() - begin, ANSWER_SECONDS)
+            self.assert_failed_well(answer)
+            self.assert_logged(lane.server, "UploadPart")
+            lane.proxy.heal()
+            client.finish()
+            lane.check(client.path)
 
     def test_what_s3_says_is_in_the_log(self):
         """[S3RUN-11]"""
@@ -249,28 +251,32 @@ class TheWaysOfOthers(FaultTest):
 
     def test_not_complete_before_it_is(self):
         """[S3RUN-14] Complete fails, or its answer is lost: no HEAD says that all is there before the object is."""
-        # Each takes half a minute, for every request waits for the finish; the other ways are among the quick faults.
-        for how in ("500", "reset-before", "reset-after", "empty") if SOAK else ("500", "reset-after"):
-            with self.subTest(how=how):
-                self.proxy.heal()
-                server = self.serve_here()
-                client = self.client(server)
-                client.create()
-                client.send_up_to(2 * PART)
-                rule = self.proxy.fail("CompleteMultipartUpload", how, nth=0)
-                client.sent = SIZE
-                client.ask("PATCH", client.path, patch_fields(2 * PART, SIZE - 2 * PART),
-                           self.payload.read(2 * PART, SIZE))
-                wait_until(lambda: rule.hits > 0, 30, "Complete was asked")
-                for round_of in range(2):
-                    answer = client.ask("HEAD", client.path)
-                    if answer is not None and answer.status == 200 and answer.offset == SIZE:
-                        self.assertIsNotNone(self.bucket.head(key_of(client.path)), "complete, and no object")
-                    if round_of == 0:
-                        server.restart()
-                self.proxy.heal()
-                client.finish()
-                self.assert_stored(self.bucket, client.path, self.payload)
+        # Each takes half a minute, for every request waits for the finish.
+        side_by_side(self, WAITING, [(how,) for how in ("500", "reset-before", "reset-after", "empty")],
+                     lambda: Lane(self), self.complete_fails)
+
+    def complete_fails(self, lane, how):
+        client = lane.client()
+        client.create()
+        client.send_up_to(2 * PART)
+        rule = lane.proxy.fail("CompleteMultipartUpload", how, nth=0)
+        client.sent = SIZE
+
+        def look():
+            answer = client.ask("HEAD", client.path)
+            if answer is not None and answer.status == 200 and answer.offset == SIZE:
+                self.assertIsNotNone(lane.bucket.head(key_of(client.path)), "complete, and no object")
+
+        def look_while_it_fails():
+            wait_until(lambda: rule.hits > 0, 30, "Complete was asked")
+            look()
+        rest = patch_fields(2 * PART, SIZE - 2 * PART)
+        together(lambda: client.ask("PATCH", client.path, rest, lane.payload.read(2 * PART, SIZE)), look_while_it_fails)
+        lane.server.restart()
+        look()
+        lane.proxy.heal()
+        client.finish()
+        lane.check(client.path)
 
     def test_a_complete_without_etag_is_a_complete(self):
         """[S3RUN-14]"""
@@ -348,21 +354,22 @@ class TheWaysOfOthers(FaultTest):
         self.assert_stored(self.bucket, client.path, self.payload)
 
 
-class RandomFaults(FaultTest):
+class RandomFaults(S3Test):
     def test_any_request_in_any_way(self):
         """[S3RUN-9] One request in ten goes wrong, while clients work; then it is mended."""
-        generator = random.Random(SEED)
+        self.s3 = ceph()
         self.report(f"random seed {SEED}")
-        server = self.serve_here()
+        side_by_side(self, 2, [(number,) for number in range(60 if SOAK else 2)], lambda: Lane(self), self.live)
+
+    def live(self, lane, number):
+        generator = random.Random(SEED + number)
         ways = [way for way in (*QUICK_WAYS, "slow") if way != "html"]
-        for _ in range(60 if SOAK else 2):
-            for nth in range(1, 400):
-                if generator.random() < 0.1:
-                    self.proxy.fail("*", generator.choice(ways), nth)
-            client, deleted = self.life(server, restart=generator.random() < 0.5)
-            self.proxy.heal()
-            self.check_end(client, deleted)
-            self.report(f"failures that clients saw: {client.failures + deleted.failures}")
+        for nth in range(1, 400):
+            if generator.random() < 0.1:
+                lane.proxy.fail("*", generator.choice(ways), nth)
+        paths = lane.cold() if generator.random() < 0.5 else lane.warm()
+        lane.proxy.heal()
+        lane.check(*paths)
 
 
 if __name__ == "__main__":
