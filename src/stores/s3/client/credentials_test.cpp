@@ -185,6 +185,94 @@ TEST_F(S3CredentialsTest, AContainerGivesKeys) {  // [S3CLIENT-13]
   EXPECT_THAT(key_id(), HasSubstr("neither https"));
 }
 
+TEST_F(S3CredentialsTest, TheTokenOfAContainerIsAValueOrAFile) {  // [S3CLIENT-21]
+  serve_keys([](Peer& peer, const SeenRequest&, int) {
+    peer.send(reply(200, json_keys("container", "2026-01-02T01:00:00Z")));
+    return Then::keep;
+  });
+  environment_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = server_->url("/creds");
+  EXPECT_EQ(key_id(), "container");
+  EXPECT_EQ(seen().at(0).field("Authorization"), "");
+  environment_["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "the value";
+  EXPECT_EQ(key_id(), "container");
+  EXPECT_EQ(seen().at(1).field("Authorization"), "the value");
+  // The file counts, and is read each time: whoever runs the container changes it.
+  environment_["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = write("from a file\n");
+  const auto found = find();
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(run(found->provider->get(in(60s))));
+  EXPECT_EQ(seen().at(2).field("Authorization"), "from a file");
+  write("another");
+  clock_->advance(57min);
+  EXPECT_TRUE(run(found->provider->get(in(60s))));
+  EXPECT_EQ(seen().at(3).field("Authorization"), "another");
+  environment_["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = "/none";
+  EXPECT_THAT(key_id(), HasSubstr("/none"));
+  EXPECT_EQ(seen().size(), 4u) << "asked without the token that is demanded";
+}
+
+TEST_F(S3CredentialsTest, ARelativeAddressIsThatOfEcs) {  // [S3CLIENT-22]
+  environment_["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/credentials/x";
+  const auto found = find();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->from, "the container");
+  // Nobody is there, unless this runs at AWS, and there nobody knows the path.
+  const auto keys = run(found->provider->get(in(200ms)));
+  ASSERT_FALSE(keys);
+  EXPECT_THAT(keys.error().detail, HasSubstr("http://169.254.170.2/v2/credentials/x"));
+  // As the SDK for Go has it.
+  environment_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:1/y";
+  EXPECT_THAT(key_id(), HasSubstr("http://127.0.0.1:1/y"));
+}
+
+class S3RolesTest : public S3CredentialsTest {
+ protected:
+  // STS, which gives keys to everybody.
+  void serve_roles() {
+    serve_keys([](Peer& peer, const SeenRequest&, int) {
+      peer.send(
+          reply(200,
+                "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
+                "<Credentials><AccessKeyId>sts</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+                "<SessionToken>t</SessionToken><Expiration>2026-01-02T01:00:00Z</Expiration>"
+                "</Credentials></AssumeRoleWithWebIdentityResult>"
+                "</AssumeRoleWithWebIdentityResponse>"));
+      return Then::keep;
+    });
+    environment_["AWS_ENDPOINT_URL_STS"] = server_->url("/");
+  }
+};
+
+TEST_F(S3RolesTest, TheSessionHasTheNameThatIsSaid) {  // [S3CLIENT-23]
+  serve_roles();
+  environment_["AWS_WEB_IDENTITY_TOKEN_FILE"] = write("token");
+  environment_["AWS_ROLE_ARN"] = "r";
+  environment_["AWS_ROLE_SESSION_NAME"] = "uploads of eu";
+  EXPECT_EQ(key_id(), "sts");
+  EXPECT_EQ(seen().at(0).body,
+            "Action=AssumeRoleWithWebIdentity&RoleArn=r&RoleSessionName=uploads%20of%20eu&"
+            "Version=2011-06-15&WebIdentityToken=token");
+}
+
+TEST_F(S3RolesTest, AProfileMayHaveAWebIdentity) {  // [S3CLIENT-23]
+  serve_roles();
+  const auto config = "role_arn = arn:x\nrole_session_name = named\nregion = eu-west-1\n"
+                      "web_identity_token_file = " +
+                      write("token\n") + "\n";
+  for (const std::string name : {"default", "p"}) {
+    SCOPED_TRACE(name);
+    files_["/home/x/.aws/config"] =
+        (name == "default" ? "[default]\n" : "[profile " + name + "]\n") + config;
+    environment_["AWS_PROFILE"] = name == "default" ? "" : name;
+    EXPECT_EQ(key_id(), "sts");
+    EXPECT_EQ((*get())->token, "t");
+    EXPECT_EQ(find()->region, "eu-west-1");
+    EXPECT_EQ(seen().back().body,
+              "Action=AssumeRoleWithWebIdentity&RoleArn=arn%3Ax&RoleSessionName=named&"
+              "Version=2011-06-15&WebIdentityToken=token");
+  }
+}
+
 TEST_F(S3CredentialsTest, Ec2GivesKeysOnlyToThoseWithAToken) {  // [S3CLIENT-13]
   serve_keys([](Peer& peer, const SeenRequest& request, int) {
     if (request.line.starts_with("PUT /latest/api/token ")) {

@@ -153,8 +153,9 @@ class Search {
   Found of_machine() const {
     const auto relative = around_.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     ContainerEndpoint container;
-    container.url = relative.empty() ? around_.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-                                     : "http://169.254.170.2" + relative;
+    container.url = around_.get("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    if (container.url.empty() && !relative.empty())
+      container.url = "http://169.254.170.2" + relative;
     if (!container.url.empty()) {
       if (!may_give_keys(container.url))
         return std::unexpected(

@@ -26,8 +26,9 @@ struct FoundCredentials {
   std::string from;    // for the log
 };
 
-// 1. The profile that AWS_PROFILE names, 2. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, 3. web identity,
-// 4. the profile "default", 5. the endpoint of a container, 6. EC2's, unless AWS_EC2_METADATA_DISABLED.
+// 1. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, 2. AWS_WEB_IDENTITY_TOKEN_FILE, 3. the profile that AWS_PROFILE
+// names, or "default", 4. the endpoint of a container, the full address before the relative one, 5. EC2's, unless
+// AWS_EC2_METADATA_DISABLED.
 // Error: a sentence that says what to set.
 std::expected<FoundCredentials, std::string> find_credentials(const Surroundings& around,
                                                               const SourceParts& parts,
