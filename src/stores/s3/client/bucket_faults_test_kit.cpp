@@ -84,6 +84,11 @@ int BucketFaults::held() const {
   return held_;
 }
 
+int BucketFaults::hits() const {
+  std::lock_guard lock(mutex_);
+  return hits_;
+}
+
 int BucketFaults::requests() const {
   std::lock_guard lock(mutex_);
   int sum = 0;
@@ -151,6 +156,7 @@ Fault BucketFaults::choose_locked(Operation operation) {
     if (plan.left && --*plan.left != 0) continue;
     if (chosen == Fault::none) chosen = plan.fault;
   }
+  if (chosen != Fault::none) ++hits_;
   auto dead = die_locked();
   return dead == Fault::none ? chosen : dead;
 }

@@ -69,6 +69,8 @@ class BucketFaults {
   void let_go();
   int held() const;
 
+  // How many requests were hit by what the first three have said.
+  int hits() const;
   int requests() const;
   int requests(Operation operation) const;
   // Bytes of objects and parts, not of heads and XML.
@@ -110,6 +112,7 @@ class BucketFaults {
   Fault last_act_ = Fault::fails;
   int holds_let_go_ = 0;
   int held_ = 0;
+  int hits_ = 0;
   std::array<Counts, operation_count> counts_;
   std::vector<std::string> log_;
 };
