@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Where the bytes of an upload go, by flags and as a hook says it, and what the object is made with."""
 import json
+import subprocess
+import time
 
-from harness import main
+from harness import BINARY, clean_environment, main, wait_until
 from hook_kit import FileHooks, HttpHooks
 from payload import Payload
+from s3_fault_proxy import S3FaultProxy
 from s3_kit import MIB, PART, ProxiedS3Test, S3Test, Stubborn, key_of
+from s3_lanes import together
 from s3_services import ceph
+from tls_front import ConnectProxy
 from wire import TUS
 
 KEY = "by hook/Ünïcode & more.bin"
@@ -139,6 +144,65 @@ class Flags(ProxiedS3Test):
         server = self.serve_s3(self.s3, self.bucket, "-s3-disable-ssl", url=self.proxy.url.partition("://")[2])
         payload = self.one_upload(server)
         self.assert_bytes(self.bucket.get(self.bucket.keys()[0]), payload.read(0, 100))
+
+
+class Limits(S3Test):
+    def setUp(self):
+        super().setUp()
+        self.s3 = ceph()
+        self.payload = Payload(self.scratch, 4 * PART)
+
+    def check_most(self, wanted, uploads, *flags):
+        """So many parts are sent at the same time, of so many uploads together, and no more of them while S3 is silent."""
+        bucket = self.s3.make_bucket()
+        with S3FaultProxy(self.s3.url) as proxy:
+            server = self.serve_s3(self.s3, bucket, *flags, url=proxy.url)
+            proxy.fail("UploadPart", "hang-before", nth=0)
+
+            def upload():
+                with server.wire(timeout=120) as wire:
+                    return self.upload(wire, server, self.payload)
+
+            def look():
+                try:
+                    wait_until(lambda: proxy.most_at_once("UploadPart") >= wanted, 30, f"{wanted} parts with {flags}")
+                    time.sleep(1)
+                finally:
+                    proxy.heal()
+            *paths, _ = together(*[upload] * uploads, look)
+            for path in paths:
+                self.assert_stored(bucket, path, self.payload)
+            server.finish()
+            self.assertEqual(proxy.most_at_once("UploadPart"), wanted, f"{flags}\n{proxy.text()}")
+
+    def test_parts_at_once(self):
+        """[S3RUN-40] -s3-concurrent-part-uploads counts for all uploads together, -s3-max-buffered-parts for each of them."""
+        together(lambda: self.check_most(1, 1, "-s3-concurrent-part-uploads=1"),
+                 lambda: self.check_most(3, 2, "-s3-concurrent-part-uploads=3"),
+                 lambda: self.check_most(1, 1, "-s3-max-buffered-parts=1"),
+                 lambda: self.check_most(4, 2, "-s3-max-buffered-parts=2"))
+
+    def test_transfer_acceleration(self):
+        """[S3RUN-41] AWS's host for it, with the bucket's name before it; elsewhere there is no such thing."""
+        said = self.refused_start(self.flags(self.s3, self.s3.bucket("tests"), None, ("-s3-transfer-acceleration",)),
+                                  self.s3.environment())
+        self.assertIn("-s3-transfer-acceleration", said)
+        self.assertIn("-s3-endpoint", said)
+        self.check_host("tests-1.s3-accelerate.amazonaws.com:443", "-s3-transfer-acceleration")
+        self.check_host("tests-1.s3.us-east-1.amazonaws.com:443")
+
+    def check_host(self, host, *flags):
+        proxy = ConnectProxy(("127.0.0.1", 9))  # what is behind it is not AWS, and nobody there speaks TLS
+        self.addCleanup(proxy.close)
+        environment = self.s3.environment(HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}")
+        command = [BINARY, "-host=127.0.0.1", "-port=0", "-s3-bucket=tests-1", *flags]
+        with subprocess.Popen(command, env=clean_environment(environment), cwd=self.scratch, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                wait_until(lambda: proxy.asked, 20, "the look at the bucket")
+            finally:
+                server.kill()
+        self.assertEqual(set(proxy.asked), {host})
 
 
 if __name__ == "__main__":
