@@ -127,8 +127,10 @@ TEST(s3_left_overs, a_sweep_removes_hollow_records) {
     if (name != std::string_view("gos")) continue;
     const auto id = (*made)->info().id.str();
     bench.bucket().put_behind_the_back(
-        {"uploads", "gos.info"}, R"({"ID":")" + id + R"(","Size":13,"MetaData":{},)"
-                                     R"("Storage":{"Bucket":"uploads","Key":"gos","Type":"s3store"}})");
+        {"uploads", "gos.info"},
+        R"({"ID":")" + id +
+            R"(","Size":13,"MetaData":{},)"
+            R"("Storage":{"Bucket":"uploads","Key":"gos","Type":"s3store"}})");
   }
   bench.restart();
   (void)sweep(bench, all_is_new);

@@ -256,9 +256,10 @@ TEST_F(S3RolesTest, TheSessionHasTheNameThatIsSaid) {  // [S3CLIENT-23]
 
 TEST_F(S3RolesTest, AProfileMayHaveAWebIdentity) {  // [S3CLIENT-23]
   serve_roles();
-  const auto config = "role_arn = arn:x\nrole_session_name = named\nregion = eu-west-1\n"
-                      "web_identity_token_file = " +
-                      write("token\n") + "\n";
+  const auto config =
+      "role_arn = arn:x\nrole_session_name = named\nregion = eu-west-1\n"
+      "web_identity_token_file = " +
+      write("token\n") + "\n";
   for (const std::string name : {"default", "p"}) {
     SCOPED_TRACE(name);
     files_["/home/x/.aws/config"] =
