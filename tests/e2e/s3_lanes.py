@@ -14,6 +14,7 @@ SIZE = 3 * PART + 12345
 # What a creation leaves in S3 whose answer was lost on the way: its name is known to S3 alone.
 LOST = ("reset-half", "reset-after", "hang-after")
 EXPIRE_SECONDS = 2
+REPORTING = threading.Lock()  # subTest() is for one thread
 
 
 def side_by_side(test, lanes, cases, make_lane, work):
@@ -38,7 +39,7 @@ def side_by_side(test, lanes, cases, make_lane, work):
 
     together(*[run] * min(lanes, len(left)))
     for case, error in failures:
-        with test.subTest(case=[getattr(value, "__name__", value) for value in case]):
+        with REPORTING, test.subTest(case=[getattr(value, "__name__", value) for value in case]):
             raise error
 
 

@@ -79,11 +79,41 @@ class EveryRequestFailsOnce(S3Test):
 
     def test_hanging_requests(self):
         """[S3RUN-9] [S3RUN-35] [S3RUN-36] Done or not done, and never answered: each operation."""
-        # Whoever waits for a finish waits longest.
-        warm = sorted(WARM, key=lambda operation: operation != "CompleteMultipartUpload")
+        warm = [operation for operation in WARM if operation != "CompleteMultipartUpload"]  # see test_finishes
         together(*(functools.partial(self.fail_each, life, operations, SLOW_WAYS, lanes=lanes)
                    for life, operations, lanes in ((Lane.warm, warm, 6), (Lane.cold, ("ListParts",), 2),
                                                    (Lane.joined, ("UploadPartCopy",), 2), (Lane.expired, SWEPT, 4))))
+
+    def test_finishes(self):
+        """[S3RUN-9] [S3RUN-14] Complete hangs once, or it fails, or its answer is lost: no HEAD says that all is there before
+        the object is."""
+        # Each takes half a minute, for every request waits for the finish.
+        together(functools.partial(self.fail_each, Lane.warm, ("CompleteMultipartUpload",), SLOW_WAYS, lanes=WAITING),
+                 lambda: side_by_side(self, WAITING, [(how,) for how in ("500", "reset-before", "reset-after", "empty")],
+                                      lambda: Lane(self), self.complete_fails))
+
+    def complete_fails(self, lane, how):
+        client = lane.client()
+        client.create()
+        client.send_up_to(2 * PART)
+        rule = lane.proxy.fail("CompleteMultipartUpload", how, nth=0)
+        client.sent = SIZE
+
+        def look():
+            answer = client.ask("HEAD", client.path)
+            if answer is not None and answer.status == 200 and answer.offset == SIZE:
+                self.assertIsNotNone(lane.bucket.head(key_of(client.path)), "complete, and no object")
+
+        def look_while_it_fails():
+            wait_until(lambda: rule.hits > 0, 30, "Complete was asked")
+            look()
+        rest = patch_fields(2 * PART, SIZE - 2 * PART)
+        together(lambda: client.ask("PATCH", client.path, rest, lane.payload.read(2 * PART, SIZE)), look_while_it_fails)
+        lane.server.restart()
+        look()
+        lane.proxy.heal()
+        client.finish()
+        lane.check(client.path)
 
 
 class FaultTest(ProxiedS3Test):
@@ -248,35 +278,6 @@ class TheWaysOfOthers(FaultTest):
         self.proxy.heal()
         client.finish()
         self.assert_stored(self.bucket, client.path, self.payload)
-
-    def test_not_complete_before_it_is(self):
-        """[S3RUN-14] Complete fails, or its answer is lost: no HEAD says that all is there before the object is."""
-        # Each takes half a minute, for every request waits for the finish.
-        side_by_side(self, WAITING, [(how,) for how in ("500", "reset-before", "reset-after", "empty")],
-                     lambda: Lane(self), self.complete_fails)
-
-    def complete_fails(self, lane, how):
-        client = lane.client()
-        client.create()
-        client.send_up_to(2 * PART)
-        rule = lane.proxy.fail("CompleteMultipartUpload", how, nth=0)
-        client.sent = SIZE
-
-        def look():
-            answer = client.ask("HEAD", client.path)
-            if answer is not None and answer.status == 200 and answer.offset == SIZE:
-                self.assertIsNotNone(lane.bucket.head(key_of(client.path)), "complete, and no object")
-
-        def look_while_it_fails():
-            wait_until(lambda: rule.hits > 0, 30, "Complete was asked")
-            look()
-        rest = patch_fields(2 * PART, SIZE - 2 * PART)
-        together(lambda: client.ask("PATCH", client.path, rest, lane.payload.read(2 * PART, SIZE)), look_while_it_fails)
-        lane.server.restart()
-        look()
-        lane.proxy.heal()
-        client.finish()
-        lane.check(client.path)
 
     def test_a_complete_without_etag_is_a_complete(self):
         """[S3RUN-14]"""
