@@ -73,10 +73,10 @@ def together(*steps):
 
 
 class Lane:
-    def __init__(self, test, *flags, payload=None):
+    def __init__(self, test, *flags, payload=None, slow_bytes_per_second=256 << 10):
         self.test = test
         self.bucket = test.s3.make_bucket()
-        self.proxy = S3FaultProxy(test.s3.url)
+        self.proxy = S3FaultProxy(test.s3.url, slow_bytes_per_second=slow_bytes_per_second)
         test.addCleanup(self.proxy.close)
         self.payload = payload or Payload(test.scratch, SIZE)
         self.server = test.serve_s3(test.s3, self.bucket, *IMPATIENT, *flags, url=self.proxy.url)
