@@ -104,15 +104,10 @@ Awaitable<Status> remove(Work& work, const Lease& lease, Deadline deadline) {
   if (!going) co_return going;
   work.become_gone();
   auto& context = work.context();
-  auto removed = co_await remove_data(context, work.state, deadline);
-  if (!removed) co_return removed;
-  auto gone =
-      co_await context.bucket.delete_object(context.names.info(work.state.object), deadline);
-  if (!gone) co_return fail(as_error(std::move(gone.error())));
-  co_return Status();
+  co_return co_await remove_all(context, work.state, deadline);
 }
 
-Awaitable<Status> remove_data(Context& context, State state, Deadline deadline) {
+Awaitable<Status> remove_all(Context& context, State state, Deadline deadline) {
   auto& bucket = context.bucket;
   auto aborted = co_await bucket.abort_multipart(state.data, deadline);
   if (!aborted) co_return fail(as_error(std::move(aborted.error())));
@@ -128,6 +123,11 @@ Awaitable<Status> remove_data(Context& context, State state, Deadline deadline) 
     auto gone = co_await bucket.delete_object(state.data.name, deadline);
     if (!gone) co_return fail(as_error(std::move(gone.error())));
   }
+  co_return co_await remove_all_but_data(context, std::move(state), deadline);
+}
+
+Awaitable<Status> remove_all_but_data(Context& context, State state, Deadline deadline) {
+  auto& bucket = context.bucket;
   auto rest = co_await bucket.delete_object(context.names.rest(state.object), deadline);
   if (!rest) co_return fail(as_error(std::move(rest.error())));
   context.rest_is_valid(state.object);
@@ -136,6 +136,8 @@ Awaitable<Status> remove_data(Context& context, State state, Deadline deadline) 
     auto unmarked = co_await bucket.delete_object(std::move(pending), deadline);
     if (!unmarked) co_return fail(as_error(std::move(unmarked.error())));
   }
+  auto gone = co_await bucket.delete_object(context.names.info(state.object), deadline);
+  if (!gone) co_return fail(as_error(std::move(gone.error())));
   co_return Status();
 }
 

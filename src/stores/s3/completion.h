@@ -23,7 +23,10 @@ Awaitable<Status> make_part_of_rest(Work& work, const Lease& lease, std::uint64_
 // As Upload::terminate().
 Awaitable<Status> remove(Work& work, const Lease& lease, Deadline deadline);
 
-// What an upload that has this record takes in the bucket, but the record itself.
-Awaitable<Status> remove_data(Context& context, State state, Deadline deadline);
+// What an upload that has this record takes in the bucket, and then the record.
+Awaitable<Status> remove_all(Context& context, State state, Deadline deadline);
+
+// The same of an upload that has neither a multipart upload nor an object, and no object that comes meanwhile.
+Awaitable<Status> remove_all_but_data(Context& context, State state, Deadline deadline);
 
 }  // namespace tus::s3

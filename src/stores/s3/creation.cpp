@@ -210,7 +210,6 @@ Awaitable<Status> Creation::put_record(State& state) {
 
 // There is a record. Ours, if the answer was lost: then the state has its etag.
 Awaitable<Status> Creation::clear_the_way(State& state) {
-  const auto name = context_.names.info(state.object);
   auto other =
       co_await context_.looker.read_any_record(state.file.info.id, state.object, deadline_);
   if (!other && other.error() == ErrorCode::upload_not_found) co_return Status();
@@ -221,11 +220,7 @@ Awaitable<Status> Creation::clear_the_way(State& state) {
   }
   // What a termination has left that was cut off; without the lock it may still be running.
   if (!other->file.bucket.going || lease_.token() == 0) co_return fail(ErrorCode::upload_exists);
-  auto removed = co_await remove_data(context_, *std::move(other), deadline_);
-  if (!removed) co_return removed;
-  auto gone = co_await context_.bucket.delete_object(name, deadline_);
-  if (!gone) co_return fail(as_error(std::move(gone.error())));
-  co_return Status();
+  co_return co_await remove_all(context_, *std::move(other), deadline_);
 }
 
 Awaitable<Status> Creation::mark_join(const State& state) {

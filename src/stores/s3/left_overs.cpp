@@ -22,15 +22,6 @@ bool is_only_one(const UploadId& id, const Lease& lease) {
   return !split_id(id).multipart.empty() || lease.token() != 0;
 }
 
-Awaitable<Status> remove_all(Context& context, State state, Deadline deadline) {
-  auto record = context.names.info(state.object);
-  auto removed = co_await remove_data(context, std::move(state), deadline);
-  if (!removed) co_return removed;
-  auto gone = co_await context.bucket.delete_object(std::move(record), deadline);
-  if (!gone) co_return fail(as_error(std::move(gone.error())));
-  co_return Status();
-}
-
 // A record without anything that it could be a record of: its multipart upload was thrown away behind our back,
 // or S3 has written it after its creation was given up.
 Awaitable<Result<bool>> remove_hollow(Context& context, UploadId id, State state,
@@ -40,7 +31,8 @@ Awaitable<Result<bool>> remove_hollow(Context& context, UploadId id, State state
   if (!ours || state.file.info.last_activity >= idle_since) co_return false;
   auto look = co_await context.looker.look(std::move(id), deadline);
   if (look || !(look.error() == ErrorCode::upload_gone)) co_return false;
-  auto removed = co_await remove_all(context, std::move(state), deadline);
+  // Never an object: should one have come meanwhile, it is whole.
+  auto removed = co_await remove_all_but_data(context, std::move(state), deadline);
   if (!removed) co_return fail(std::move(removed.error()));
   co_return true;
 }

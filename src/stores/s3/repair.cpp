@@ -255,7 +255,7 @@ Awaitable<void> Repair::treat(Found found, View view, const Lease& lease) {
 Awaitable<Result<std::string>> Repair::apply(Remedy remedy, const View& view, const Lease& lease) {
   auto done = Status();
   if (remedy == Remedy::remove) {
-    done = co_await remove(view);
+    done = co_await remove_all(context_, view.state, context_.deadline());
   } else if (remedy == Remedy::join) {
     done = co_await join(view, lease);
   } else if (remedy == Remedy::drop_rest) {
@@ -269,14 +269,6 @@ Awaitable<Result<std::string>> Repair::apply(Remedy remedy, const View& view, co
   }
   if (!done) co_return fail(std::move(done.error()));
   co_return text_of(remedy);
-}
-
-Awaitable<Status> Repair::remove(const View& view) {
-  auto removed = co_await remove_data(context_, view.state, context_.deadline());
-  if (!removed) co_return removed;
-  auto record = context_.names.info(view.state.object);
-  auto gone = co_await context_.bucket.delete_object(std::move(record), context_.deadline());
-  co_return gone ? Status() : Status(fail(as_error(std::move(gone.error()))));
 }
 
 Awaitable<Status> Repair::join(const View& view, const Lease& lease) {

@@ -49,7 +49,6 @@ class Repair {
   Awaitable<Result<std::unique_ptr<Lease>>> hold(UploadId id);
   // What was done, for the operator.
   Awaitable<Result<std::string>> apply(Remedy remedy, const View& view, const Lease& lease);
-  Awaitable<Status> remove(const View& view);
   Awaitable<Status> join(const View& view, const Lease& lease);
   Awaitable<Status> drop_rest(const View& view);
   Awaitable<Status> trim_rest(Work& work, const Lease& lease);
