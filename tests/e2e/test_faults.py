@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Disks that are full or read-only, and records that are damaged: a clear answer, a true offset, and on it goes."""
+import itertools
 import json
 import os
 import pathlib
+import time
 
 from disks import DiskTest, enter_namespace
 from harness import main, wait_until
@@ -83,11 +85,14 @@ class Faults(DiskTest):
 
     def leave_inodes(self, disk, count):
         """Makes empty files, or removes them again, until so many inodes are left."""
+        names = (disk / f"spare-{number}" for number in itertools.count())
+        until = time.monotonic() + 20  # the server may be removing a lock meanwhile
         while (free := os.statvfs(disk).f_ffree) != count:
-            if free > count:
-                (disk / f"spare-{free}").touch()
-            else:
+            self.assertLess(time.monotonic(), until, f"{free} inodes are left, not {count}")
+            if free < count:
                 next(disk.glob("spare-*")).unlink()
+            elif not (name := next(names)).exists():
+                name.touch()
 
     def test_no_inodes(self):
         """[RUN-42, LOCK-26] No inode is left: what needs one is 507 and leaves nothing, and uploads that need none go on."""
