@@ -23,6 +23,10 @@ InfoFile file_of(Context& context, UploadDraft draft, std::uint64_t offset) {
   return file;
 }
 
+// Directories that another upload has left empty may go with it after we have found them: then they are made again,
+// as often as that happens. But not for ever, for our own directory may be gone.
+constexpr int most_repetitions = 100;
+
 // ENOENT on the way to a new file means that our directory is gone, not the upload.
 std::unexpected<Error> not_made(const Error& error) {
   if (!(error == ErrorCode::upload_not_found)) return fail(error);
@@ -63,13 +67,14 @@ class Creation {
     Fd fd;
   };
 
-  // Directories that another upload has left empty may go with it after we have found them: then they are
-  // made again, once.
   static bool vanished(const Error& error) { return error == ErrorCode::upload_not_found; }
 
   Result<Data> make_data(const UploadDraft& wishes, bool may_take_over) {
     auto made = try_data(wishes, may_take_over);
-    return made || !vanished(made.error()) ? std::move(made) : try_data(wishes, may_take_over);
+    for (int i = 0; i < most_repetitions && !made && vanished(made.error()); ++i) {
+      made = try_data(wishes, may_take_over);
+    }
+    return made;
   }
 
   Result<Data> try_data(const UploadDraft& wishes, bool may_take_over) {
@@ -108,7 +113,9 @@ class Creation {
     // Where the data is beside it, its directory is there and does not go.
     if (usual) return make_record(locked);
     auto done = try_record(locked);
-    if (!done && vanished(done.error())) done = try_record(locked);
+    for (int i = 0; i < most_repetitions && !done && vanished(done.error()); ++i) {
+      done = try_record(locked);
+    }
     return done ? done : Status(not_made(done.error()));
   }
 

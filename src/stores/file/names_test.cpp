@@ -100,6 +100,26 @@ TEST(names, a_creation_meets_directories_that_go) {
   }
 }
 
+// And as often as others come and go.
+TEST(names, a_creation_meets_directories_that_go_again_and_again) {
+  for (const bool chosen : {false, true}) {
+    SCOPED_TRACE(chosen);
+    FileBench bench;
+    int left = 20;
+    std::function<void()> take_away = [&] {
+      fs::remove(bench.path("a/b"));
+      fs::remove(bench.path("a"));
+      if (--left > 0) bench.calls->after("mkdirat", take_away);
+    };
+    bench.calls->after("mkdirat", take_away);
+    auto draft = draft_of("a/b/c", 5);
+    if (chosen) draft.storage = {{"Path", "data"}};
+    create(bench.store(), draft, "hello");
+    EXPECT_EQ(inspect(bench.store(), "a/b/c")->offset, 5u);
+    EXPECT_EQ(left, 0);
+  }
+}
+
 TEST(names, a_creation_that_fails_leaves_no_directory) {
   FileBench bench;
   bench.calls->fail_writes(0);
