@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <thread>
 
 namespace tus::s3::test {
 namespace {
@@ -140,6 +141,34 @@ TEST(s3_left_overs, a_sweep_removes_hollow_records) {
   EXPECT_THAT(left, ::testing::Not(::testing::Contains("hollow.info")));
   EXPECT_THAT(left, ::testing::IsSupersetOf({"gos.info", "whole", "whole.info"}));
   EXPECT_EQ(bench.bucket().peek("whole"), pattern(13));
+}
+
+// [S3RUN-38] Nor when it comes while the record is on its way out.
+TEST(s3_left_overs, a_sweep_removes_no_object_that_comes_meanwhile) {
+  Bench bench;
+  ASSERT_TRUE(bench.create("a", 13, pattern(13)));
+  const auto upload = bench.bucket().multiparts().at(0);
+  std::vector<PartTag> parts;
+  for (const auto& part : bench.bucket().parts("a")) parts.push_back({part.number, part.etag});
+  ASSERT_TRUE(run(bench.bucket().complete_multipart(upload, parts, never)));
+  const auto headers = bench.bucket().peek_headers("a");
+  ASSERT_TRUE(headers);
+  bench.bucket().delete_behind_the_back("a");
+  bench.restart();
+  bench.faults().fail_nth(Operation::abort_multipart, 1, Fault::held);
+  bench.faults().fail_nth(Operation::delete_object, 1, Fault::held);
+  std::jthread sweeper([&bench] { (void)sweep(bench, all_is_old); });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (bench.faults().held() == 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(bench.faults().held(), 1);
+  bench.bucket().put_behind_the_back(upload.name, pattern(13), *headers);
+  bench.faults().clear_faults();
+  bench.faults().let_go();
+  sweeper.join();
+  EXPECT_EQ(bench.bucket().keys(), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(bench.bucket().peek("a"), pattern(13));
 }
 
 }  // namespace

@@ -134,18 +134,26 @@ TEST_F(S3CredentialsTest, WhatIsNotSupportedIsSaidSo) {  // [S3CLIENT-13]
   EXPECT_THAT(key_id(), HasSubstr("there are no credentials: set AWS_ACCESS_KEY_ID"));
 }
 
-TEST_F(S3CredentialsTest, AWebIdentityBecomesARole) {  // [S3CLIENT-13]
-  serve_keys([](Peer& peer, const SeenRequest&, int) {
-    peer.send(
-        reply(200,
-              "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
-              "<Credentials><AccessKeyId>sts</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-              "<SessionToken>t</SessionToken><Expiration>2026-01-02T01:00:00Z</Expiration>"
-              "</Credentials></AssumeRoleWithWebIdentityResult>"
-              "</AssumeRoleWithWebIdentityResponse>"));
-    return Then::keep;
-  });
-  environment_["AWS_ENDPOINT_URL_STS"] = server_->url("/");
+class S3RolesTest : public S3CredentialsTest {
+ protected:
+  // STS, which gives keys to everybody.
+  void serve_roles() {
+    serve_keys([](Peer& peer, const SeenRequest&, int) {
+      peer.send(
+          reply(200,
+                "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
+                "<Credentials><AccessKeyId>sts</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+                "<SessionToken>t</SessionToken><Expiration>2026-01-02T01:00:00Z</Expiration>"
+                "</Credentials></AssumeRoleWithWebIdentityResult>"
+                "</AssumeRoleWithWebIdentityResponse>"));
+      return Then::keep;
+    });
+    environment_["AWS_ENDPOINT_URL_STS"] = server_->url("/");
+  }
+};
+
+TEST_F(S3RolesTest, AWebIdentityBecomesARole) {  // [S3CLIENT-13]
+  serve_roles();
   environment_["AWS_WEB_IDENTITY_TOKEN_FILE"] = write("the+token\n");
   EXPECT_THAT(key_id(), HasSubstr("set AWS_ROLE_ARN"));
   environment_["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/x";
@@ -224,24 +232,6 @@ TEST_F(S3CredentialsTest, ARelativeAddressIsThatOfEcs) {  // [S3CLIENT-22]
   environment_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:1/y";
   EXPECT_THAT(key_id(), HasSubstr("http://127.0.0.1:1/y"));
 }
-
-class S3RolesTest : public S3CredentialsTest {
- protected:
-  // STS, which gives keys to everybody.
-  void serve_roles() {
-    serve_keys([](Peer& peer, const SeenRequest&, int) {
-      peer.send(
-          reply(200,
-                "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
-                "<Credentials><AccessKeyId>sts</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-                "<SessionToken>t</SessionToken><Expiration>2026-01-02T01:00:00Z</Expiration>"
-                "</Credentials></AssumeRoleWithWebIdentityResult>"
-                "</AssumeRoleWithWebIdentityResponse>"));
-      return Then::keep;
-    });
-    environment_["AWS_ENDPOINT_URL_STS"] = server_->url("/");
-  }
-};
 
 TEST_F(S3RolesTest, TheSessionHasTheNameThatIsSaid) {  // [S3CLIENT-23]
   serve_roles();

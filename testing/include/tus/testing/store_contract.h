@@ -27,6 +27,7 @@ struct StoreDeviations {
   bool ignores_old_tokens = false;   // a writer with an older token is not refused by the store
   bool reads_only_finished = false;  // read() does not give bytes of an unfinished upload
   bool commits_in_pieces = false;  // a commit that is cut off may have kept the first of the bytes
+  bool arrives_late = false;       // what a killed process has sent may still arrive after its end
 };
 
 // A store with its storage.
